@@ -1,0 +1,74 @@
+#include "w2vbert/torch/tensor.h"
+
+#include <gtest/gtest.h>
+
+#include "w2vbert/torch/c_abi.h"
+
+extern "C" {
+int32_t aoti_torch_dtype_uint8();
+int32_t aoti_torch_dtype_int32();
+int32_t aoti_torch_dtype_int64();
+int32_t aoti_torch_dtype_float16();
+int32_t aoti_torch_dtype_float32();
+int32_t aoti_torch_dtype_float64();
+int32_t aoti_torch_dtype_bool();
+int32_t aoti_torch_dtype_bfloat16();
+}
+
+namespace w2vbert {
+namespace {
+
+TEST(TensorTest, DTypeNumbersAreThoseOfLibTorch) {
+  EXPECT_EQ(static_cast<int32_t>(DType::kUInt8), aoti_torch_dtype_uint8());
+  EXPECT_EQ(static_cast<int32_t>(DType::kInt32), aoti_torch_dtype_int32());
+  EXPECT_EQ(static_cast<int32_t>(DType::kInt64), aoti_torch_dtype_int64());
+  EXPECT_EQ(static_cast<int32_t>(DType::kFloat16), aoti_torch_dtype_float16());
+  EXPECT_EQ(static_cast<int32_t>(DType::kFloat32), aoti_torch_dtype_float32());
+  EXPECT_EQ(static_cast<int32_t>(DType::kFloat64), aoti_torch_dtype_float64());
+  EXPECT_EQ(static_cast<int32_t>(DType::kBool), aoti_torch_dtype_bool());
+  EXPECT_EQ(static_cast<int32_t>(DType::kBFloat16), aoti_torch_dtype_bfloat16());
+}
+
+TEST(TensorTest, TellsItsProperties) {
+  const Tensor tensor = Tensor::empty({2, 3, 4}, DType::kFloat32);
+  EXPECT_EQ(tensor.shape(), (Shape{2, 3, 4}));
+  EXPECT_EQ(tensor.dim(), 3);
+  EXPECT_EQ(tensor.numel(), 24);
+  EXPECT_EQ(tensor.size(-1), 4);
+  EXPECT_EQ(tensor.stride(0), 12);
+  EXPECT_TRUE(tensor.is_contiguous());
+  EXPECT_TRUE(tensor.is_cpu());
+  EXPECT_EQ(tensor.describe(), "float32 [2, 3, 4]");
+  EXPECT_EQ(Tensor().describe(), "undefined");
+}
+
+TEST(TensorTest, RefusesTheWrongElementType) {
+  const Tensor tensor = Tensor::zeros({2}, DType::kInt64);
+  EXPECT_EQ(tensor.data<int64_t>()[1], 0);
+  EXPECT_THROW(tensor.data<float>(), std::invalid_argument);
+  EXPECT_THROW(tensor.size(1), std::invalid_argument);
+}
+
+TEST(TensorTest, FromBlobUsesTheMemoryAndHoldsItsOwner) {
+  const auto owner = std::make_shared<std::vector<float>>(std::vector<float>{1, 2, 3, 4});
+  Tensor tensor = Tensor::from_blob(owner->data(), {2, 2}, DType::kFloat32, owner);
+  EXPECT_EQ(tensor.raw_data(), owner->data());
+  const Tensor copy = tensor;
+  EXPECT_EQ(owner.use_count(), 2);
+  tensor = Tensor();
+  EXPECT_EQ(owner.use_count(), 2);
+}
+
+TEST(TensorTest, GradModeIsRestored) {
+  const bool before = GradMode::enabled();
+  {
+    const GradMode off(false);
+    EXPECT_FALSE(GradMode::enabled());
+    const GradMode on(true);
+    EXPECT_TRUE(GradMode::enabled());
+  }
+  EXPECT_EQ(GradMode::enabled(), before);
+}
+
+}  // namespace
+}  // namespace w2vbert

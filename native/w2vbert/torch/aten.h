@@ -1,0 +1,68 @@
+// ATen operators by name. All of them dispatch, so that they are differentiable where gradients are
+// enabled. A failing call throws std::runtime_error with the operator's name and its arguments.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "w2vbert/torch/tensor.h"
+
+namespace w2vbert::aten {
+
+struct None {};
+using TensorList = std::vector<Tensor>;
+using Argument =
+    std::variant<None, Tensor, int64_t, double, bool, DType, Shape, TensorList, std::string>;
+
+// One argument of an operator. `optional` wraps a value for a parameter whose schema says `T?`.
+struct Boxable {
+  Argument value;
+  bool optional = false;
+};
+
+// Calls `op` (for example "aten::linear") and returns its only result. For composites and tests;
+// the functions below are the ones that models use.
+Tensor call(const char* op, const char* overload, std::initializer_list<Boxable> arguments);
+// The same for an operator with `results` results.
+std::vector<Tensor> call_many(const char* op, const char* overload,
+                              std::initializer_list<Boxable> arguments, size_t results);
+
+// x @ weight^T + bias; an undefined bias is none.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+// Over the last axis.
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
+Tensor matmul(const Tensor& a, const Tensor& b);
+// a + alpha * b
+Tensor add(const Tensor& a, const Tensor& b, double alpha = 1.0);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor softmax(const Tensor& x, int64_t axis);
+Tensor log_softmax(const Tensor& x, int64_t axis);
+// First half of `axis` times the sigmoid of the second half.
+Tensor glu(const Tensor& x, int64_t axis);
+Tensor reshape(const Tensor& x, const Shape& shape);
+Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1);
+Tensor contiguous(const Tensor& x);
+// A copy of its own memory, contiguous.
+Tensor clone(const Tensor& x);
+Tensor narrow(const Tensor& x, int64_t axis, int64_t start, int64_t length);
+Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index);
+Tensor cat(const TensorList& parts, int64_t axis);
+// Where `mask` (bool) is true, `value` (a scalar tensor), elsewhere x.
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Tensor& value);
+// Where `condition` is true a, elsewhere b; all three broadcast.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+Tensor to(const Tensor& x, DType dtype);
+// Zeros before and after, along the last axis.
+Tensor pad_last(const Tensor& x, int64_t before, int64_t after);
+// `op` is an elementwise ATen operator of one argument: "aten::relu", "aten::silu", "aten::exp",
+// ...
+Tensor unary(const char* op, const Tensor& x);
+// approximate: "none" or "tanh"
+Tensor gelu(const Tensor& x, const std::string& approximate);
+// Accumulates the gradients of a scalar into the leaves that it was computed from.
+void backward(const Tensor& scalar);
+
+}  // namespace w2vbert::aten

@@ -1,0 +1,101 @@
+// An owning handle of one LibTorch tensor, through the stable C ABI.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+struct AtenTensorOpaque;
+
+namespace w2vbert {
+
+// Element types; the numbers are those of LibTorch's ScalarType.
+enum class DType : int32_t {
+  kUInt8 = 0,
+  kInt8 = 1,
+  kInt16 = 2,
+  kInt32 = 3,
+  kInt64 = 4,
+  kFloat16 = 5,
+  kFloat32 = 6,
+  kFloat64 = 7,
+  kBool = 11,
+  kBFloat16 = 15,
+};
+
+// "float32", "int64", ...
+std::string dtype_name(DType dtype);
+int64_t dtype_size(DType dtype);
+
+using Shape = std::vector<int64_t>;
+
+// "[2, 100, 160]"
+std::string shape_string(const Shape& shape);
+
+// A reference to a tensor: copying shares the data. Default-constructed it is undefined, which
+// stands for an absent optional argument. Safe to read from several threads; a Tensor object itself
+// is not to be assigned while another thread uses it.
+class Tensor {
+ public:
+  Tensor() = default;
+
+  // Uninitialised memory.
+  static Tensor empty(const Shape& shape, DType dtype);
+  static Tensor zeros(const Shape& shape, DType dtype);
+  // A scalar; with a tensor of one or more dimensions it does not change the other's type.
+  static Tensor scalar(double value);
+  // A copy of the values.
+  static Tensor of(const std::vector<int64_t>& values);
+  static Tensor of(const std::vector<float>& values, const Shape& shape);
+  // Uses `data` in place; `owner` is held as long as any copy of the returned object lives. Tensors
+  // that ATen derives from it (views) do not hold `owner`.
+  static Tensor from_blob(void* data, const Shape& shape, DType dtype,
+                          std::shared_ptr<const void> owner);
+  // Takes over a handle that the C ABI returned.
+  static Tensor adopt(AtenTensorOpaque* handle);
+  // A new reference to the tensor of a handle that stays its owner's.
+  static Tensor share(AtenTensorOpaque* handle);
+
+  bool defined() const { return handle_ != nullptr; }
+  AtenTensorOpaque* handle() const { return handle_.get(); }
+  // A new reference, for a callee that takes over the handle it is given.
+  AtenTensorOpaque* new_handle() const;
+
+  Shape shape() const;
+  int64_t dim() const;
+  // Negative axes count from the end.
+  int64_t size(int64_t axis) const;
+  int64_t stride(int64_t axis) const;
+  int64_t numel() const;
+  DType dtype() const;
+  bool is_cpu() const;
+  bool is_contiguous() const;
+  // "float32 [2, 100, 160]" or "undefined"
+  std::string describe() const;
+
+  void* raw_data() const;
+  // The first element. Throws std::invalid_argument unless the dtype is that of T.
+  template <typename T>
+  T* data() const;
+
+  void set_requires_grad(bool requires_grad) const;
+
+ private:
+  std::shared_ptr<AtenTensorOpaque> handle_;
+};
+
+// Gradients are not recorded on this thread while one of these lives (or are, if `enabled`).
+class GradMode {
+ public:
+  explicit GradMode(bool enabled);
+  ~GradMode();
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
+  static bool enabled();
+
+ private:
+  bool before_;
+};
+
+}  // namespace w2vbert
