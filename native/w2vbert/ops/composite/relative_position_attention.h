@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "w2vbert/ops/relative_position_attention.h"
+
+namespace w2vbert::ops::composite {
+
+// The ops of the same names as differentiable ATen calls, for float32 and float64. The arguments
+// are those of the ops, checked; `offsets` is contiguous.
+AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,
+                                            const Tensor& value, const Tensor& offsets,
+                                            int64_t heads, const Tensor& key_mask,
+                                            const RelativePositions& positions,
+                                            bool return_weights);
+// `frequencies` [head_dim / 2]: angle per row.
+Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads,
+                        const std::vector<float>& frequencies);
+
+}  // namespace w2vbert::ops::composite
