@@ -36,8 +36,6 @@ SimdLevel simd_level() {
   return level;
 }
 
-const char* simd_name(SimdLevel level) {
-  return level == SimdLevel::kAvx2 ? "avx2" : "portable";
-}
+const char* simd_name(SimdLevel level) { return level == SimdLevel::kAvx2 ? "avx2" : "portable"; }
 
 }  // namespace w2vbert::cpu

@@ -11,9 +11,9 @@ enum class SimdLevel {
 // True if this processor and operating system can run kernels of the given level.
 bool simd_supported(SimdLevel level);
 
-// The best supported level, or the one that the environment variable W2VBERT_SIMD names ("portable",
-// "avx2"). Throws std::invalid_argument if the variable holds another word or a level that this
-// processor does not have.
+// The best supported level, or the one that the environment variable W2VBERT_SIMD names
+// ("portable", "avx2"). Throws std::invalid_argument if the variable holds another word or a level
+// that this processor does not have.
 SimdLevel simd_level();
 
 // "portable" or "avx2".
