@@ -1,0 +1,71 @@
+// Parameters from a model folder: names of the file to names of the model, and what did not fit.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "w2vbert/io/checkpoint_files.h"
+#include "w2vbert/modules/parameters.h"
+
+namespace w2vbert {
+
+struct CheckpointOptions {
+  // Draw parameters that the files do not have (with the given seed) instead of refusing.
+  bool initialize_missing = false;
+  // The same for parameters of another shape.
+  bool ignore_mismatched_sizes = false;
+  int64_t seed = 0;
+};
+
+// Names that the files and the model do not share, as the files spell them (missing ones as the
+// model does).
+struct LoadReport {
+  std::vector<std::string> missing;
+  std::vector<std::string> unexpected;
+  std::vector<std::string> mismatched;  // "name: [20, 32] in the checkpoint, [9, 32] in the model"
+};
+
+// A float32 tensor of the files is used in place, without a copy, where its address is aligned;
+// others are converted. F16 and BF16 are widened. A base checkpoint's names have no
+// `wav2vec2_bert.` prefix, a fine-tuned one's have: either serves every model.
+class CheckpointParameters : public ParameterSource {
+ public:
+  CheckpointParameters(const CheckpointFiles& files, const CheckpointOptions& options)
+      : files_(&files), options_(options), random_(static_cast<uint64_t>(options.seed)) {}
+
+  Tensor get(const std::string& name, const Shape& shape, const Init& init) override;
+
+  // To be called when the model has asked for everything. Throws std::invalid_argument with all
+  // names if parameters are missing or of another shape and the options do not allow it.
+  // `model_class` is for the message.
+  LoadReport finish(const std::string& model_class) const;
+
+ private:
+  const TensorEntry* find(const std::string& name) const;
+
+  const CheckpointFiles* files_;
+  CheckpointOptions options_;
+  RandomParameters random_;
+  std::set<std::string> used_;  // names of the files
+  LoadReport report_;
+};
+
+// Remembers the parameters that pass through it, in order.
+class RecordingParameters : public ParameterSource {
+ public:
+  explicit RecordingParameters(ParameterSource& source) : source_(&source) {}
+  Tensor get(const std::string& name, const Shape& shape, const Init& init) override {
+    Tensor tensor = source_->get(name, shape, init);
+    parameters.emplace_back(name, tensor);
+    return tensor;
+  }
+
+  std::vector<std::pair<std::string, Tensor>> parameters;
+
+ private:
+  ParameterSource* source_;
+};
+
+}  // namespace w2vbert

@@ -1,0 +1,65 @@
+// Wav2Vec2BertModel: features to hidden states. One definition for padded and packed input, for
+// inference and training.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "w2vbert/models/config.h"
+#include "w2vbert/modules/adapter.h"
+#include "w2vbert/modules/encoder.h"
+#include "w2vbert/modules/feature_projection.h"
+
+namespace w2vbert {
+
+// What a model is called with.
+struct ModelInput {
+  Tensor features;  // float32 [total_time, feature_projection_input_dim]
+  Layout layout;
+  Tensor masked_time;  // bool [total_time]: rows that masked_spec_embed replaces; or undefined
+};
+
+struct ModelOutput {
+  Tensor last_hidden_state;  // [layout.total(), width]
+  Layout layout;             // of last_hidden_state: shorter than the input's with an adapter
+  Tensor extract_features;   // [input_layout.total(), feature_projection_input_dim], normed
+  std::vector<Tensor> hidden_states;  // as Encoder::Output, rows of input_layout
+  std::vector<Tensor> attentions;
+  Layout input_layout;
+};
+
+// Input of padded form: features [batch, time, feature_projection_input_dim], mask and masked_time
+// (any dtype, not 0 where true; or undefined) [batch, time]. Throws std::invalid_argument
+// if shapes or dtypes do not fit.
+ModelInput padded_input(const Tensor& features, const Tensor& attention_mask,
+                        const Tensor& masked_time, const Config& config);
+
+// Input of ragged form: features [total_time, feature_projection_input_dim] of utterances of the
+// given lengths. Throws std::invalid_argument if they do not fit.
+ModelInput ragged_input(const Tensor& features, const std::vector<int64_t>& lengths,
+                        const Config& config);
+
+class Wav2Vec2BertModel {
+ public:
+  Wav2Vec2BertModel(const Scope& scope, const Config& config);
+
+  // With request.layers = k >= 0 the result is hidden_states[k], and neither later layers nor the
+  // adapter are computed. Throws std::invalid_argument if there is no layer k, an utterance is
+  // empty, or too short for the adapter.
+  ModelOutput forward(const ModelInput& input, const Encoder::Request& request) const;
+
+  const Config& config() const { return config_; }
+  // The width of last_hidden_state.
+  int64_t output_size() const;
+
+ private:
+  Config config_;
+  FeatureProjection feature_projection_;
+  Tensor masked_spec_embed_;  // [hidden], or undefined where the configuration masks nothing
+  Encoder encoder_;
+  std::optional<FeedForward> intermediate_ffn_;
+  std::optional<Adapter> adapter_;
+};
+
+}  // namespace w2vbert

@@ -1,0 +1,119 @@
+#include "w2vbert/modules/adapter.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "w2vbert/torch/aten.h"
+
+namespace w2vbert {
+namespace {
+
+// bool [total_time]: the first lengths[u] rows of every utterance.
+Tensor first_rows(const Layout& layout, const std::vector<int64_t>& lengths) {
+  Tensor mask = Tensor::empty({layout.total()}, DType::kBool);
+  bool* out = mask.data<bool>();
+  for (size_t u = 0; u < lengths.size(); ++u) {
+    for (int64_t row = layout.offsets[u]; row < layout.offsets[u + 1]; ++row) {
+      out[row] = row - layout.offsets[u] < lengths[u];
+    }
+  }
+  return mask;
+}
+
+// For every output row of a convolution its input rows, one after the other: int64 [output.total()
+// * kernel]. A row of the padding, stride / 2 at both ends of an utterance, is input.total().
+Tensor windows_of(const Layout& input, const Layout& output, int64_t kernel, int64_t stride) {
+  Tensor index = Tensor::empty({output.total() * kernel}, DType::kInt64);
+  int64_t* next = index.data<int64_t>();
+  for (size_t u = 0; u + 1 < output.offsets.size(); ++u) {
+    const int64_t begin = input.offsets[u];
+    const int64_t end = input.offsets[u + 1];
+    for (int64_t t = 0; t < output.length(static_cast<int64_t>(u)); ++t) {
+      for (int64_t k = 0; k < kernel; ++k) {
+        const int64_t row = begin + t * stride - stride / 2 + k;
+        *next++ = row >= begin && row < end ? row : input.total();
+      }
+    }
+  }
+  return index;
+}
+
+}  // namespace
+
+StridedConv1d::StridedConv1d(const Scope& scope, const Config& config, int64_t in, int64_t out)
+    : weight(scope.get("weight", {out, in, config.adapter_kernel_size},
+                       Init::kaiming(in * config.adapter_kernel_size))),
+      bias(scope.get("bias", {out}, Init::fan_in_uniform(in * config.adapter_kernel_size))) {}
+
+Tensor StridedConv1d::operator()(const Tensor& x, const Tensor& windows) const {
+  const int64_t in = weight.size(1);
+  const int64_t kernel = weight.size(2);
+  const int64_t total = windows.numel() / kernel;
+  const Tensor extended = aten::cat({x, Tensor::zeros({1, in}, x.dtype())}, 0);
+  const Tensor rows = aten::reshape(aten::index_select(extended, 0, windows), {total, kernel, in});
+  return aten::linear(aten::reshape(aten::transpose(rows, 1, 2), {total, in * kernel}),
+                      aten::reshape(weight, {weight.size(0), in * kernel}), bias);
+}
+
+AdapterLayer::AdapterLayer(const Scope& scope, const Config& config)
+    : residual_layer_norm(scope / "residual_layer_norm", config.output_hidden_size,
+                          config.layer_norm_eps),
+      residual_conv(scope / "residual_conv", config, config.output_hidden_size,
+                    2 * config.output_hidden_size),
+      self_attn_layer_norm(scope / "self_attn_layer_norm", config.output_hidden_size,
+                           config.layer_norm_eps),
+      self_attn_conv(scope / "self_attn_conv", config, config.output_hidden_size,
+                     2 * config.output_hidden_size),
+      self_attn(scope / "self_attn", config, config.output_hidden_size, PositionEmbeddings::kNone),
+      ffn_layer_norm(scope / "ffn_layer_norm", config.output_hidden_size, config.layer_norm_eps),
+      ffn(scope / "ffn", config, config.output_hidden_size, config.adapter_act) {}
+
+Tensor AdapterLayer::operator()(const Tensor& x, const Tensor& windows,
+                                const Layout& output) const {
+  const Tensor residual = aten::glu(residual_conv(residual_layer_norm(x), windows), -1);
+  const Tensor shortened = aten::glu(self_attn_conv(self_attn_layer_norm(x), windows), -1);
+  const Tensor hidden = aten::add(self_attn(shortened, output, Tensor(), false).hidden, residual);
+  return aten::add(ffn(ffn_layer_norm(hidden)), hidden);
+}
+
+Adapter::Adapter(const Scope& scope, const Config& configuration) : config(configuration) {
+  if (config.output_hidden_size != config.hidden_size) {
+    proj.emplace(scope / "proj", config.hidden_size, config.output_hidden_size,
+                 Init::normal(config.initializer_range));
+    proj_layer_norm.emplace(scope / "proj_layer_norm", config.output_hidden_size,
+                            config.layer_norm_eps);
+  }
+  for (int64_t i = 0; i < config.num_adapter_layers; ++i) {
+    layers.emplace_back(scope / "layers" / std::to_string(i), config);
+  }
+}
+
+Adapter::Output Adapter::operator()(const Tensor& x, const Layout& layout) const {
+  Output output{proj ? (*proj_layer_norm)((*proj)(x)) : x, layout};
+  std::vector<int64_t> valid = layout.valid_lengths();
+  for (const AdapterLayer& layer : layers) {
+    std::vector<int64_t> lengths;
+    for (int64_t u = 0; u < layout.utterances(); ++u) {
+      const int64_t length = output.layout.length(u);
+      lengths.push_back(config.conv_layer_output_length(length));
+      if (lengths.back() < 1) {
+        throw std::invalid_argument("utterance " + std::to_string(u) + " has " +
+                                    std::to_string(length) +
+                                    " frames, too few for the adapter's kernel of " +
+                                    std::to_string(config.adapter_kernel_size));
+      }
+    }
+    Layout shorter = Layout::ragged(lengths);
+    if (layout.valid.defined()) {
+      for (int64_t& n : valid) n = config.adapter_layer_output_length(n);
+      shorter.valid = first_rows(shorter, valid);
+    }
+    const Tensor windows =
+        windows_of(output.layout, shorter, config.adapter_kernel_size, config.adapter_stride);
+    output.hidden = layer(output.hidden, windows, shorter);
+    output.layout = shorter;
+  }
+  return output;
+}
+
+}  // namespace w2vbert

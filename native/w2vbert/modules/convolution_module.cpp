@@ -1,0 +1,30 @@
+#include "w2vbert/modules/convolution_module.h"
+
+#include "w2vbert/ops/causal_depthwise_conv1d.h"
+#include "w2vbert/torch/aten.h"
+
+namespace w2vbert {
+
+ConvolutionModule::ConvolutionModule(const Scope& scope, const Config& config)
+    : layer_norm(scope / "layer_norm", config.hidden_size, config.layer_norm_eps),
+      pointwise_conv1(
+          Linear::pointwise(scope / "pointwise_conv1", config.hidden_size, 2 * config.hidden_size)),
+      depthwise_weight((scope / "depthwise_conv")
+                           .get("weight",
+                                {config.hidden_size, 1, config.conv_depthwise_kernel_size},
+                                Init::kaiming(config.conv_depthwise_kernel_size))),
+      depthwise_layer_norm(scope / "depthwise_layer_norm", config.hidden_size,
+                           config.layer_norm_eps),
+      pointwise_conv2(
+          Linear::pointwise(scope / "pointwise_conv2", config.hidden_size, config.hidden_size)),
+      activation(config.hidden_act) {}
+
+Tensor ConvolutionModule::operator()(const Tensor& x, const Layout& layout) const {
+  Tensor y = zero_invalid_rows(layer_norm(x), layout.valid);
+  y = aten::glu(pointwise_conv1(y), -1);
+  y = ops::causal_depthwise_conv1d(y, depthwise_weight, layout.offsets_tensor);
+  y = activate(activation, depthwise_layer_norm(y));
+  return pointwise_conv2(y);
+}
+
+}  // namespace w2vbert

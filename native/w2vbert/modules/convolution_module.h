@@ -1,0 +1,23 @@
+// Wav2Vec2BertConvolutionModule: the conformer's convolution block, with a causal depthwise
+// convolution.
+#pragma once
+
+#include "w2vbert/modules/layers.h"
+#include "w2vbert/modules/layout.h"
+
+namespace w2vbert {
+
+struct ConvolutionModule {
+  ConvolutionModule(const Scope& scope, const Config& config);
+  // x [total_time, hidden] to the same shape. Rows that are not valid count as zero.
+  Tensor operator()(const Tensor& x, const Layout& layout) const;
+
+  LayerNorm layer_norm;
+  Linear pointwise_conv1;
+  Tensor depthwise_weight;  // [hidden, 1, kernel]
+  LayerNorm depthwise_layer_norm;
+  Linear pointwise_conv2;
+  Activation activation;
+};
+
+}  // namespace w2vbert

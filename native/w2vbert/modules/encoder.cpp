@@ -1,0 +1,32 @@
+#include "w2vbert/modules/encoder.h"
+
+#include <string>
+
+namespace w2vbert {
+
+Encoder::Encoder(const Scope& scope, const Config& config)
+    : position_embeddings(config.position_embeddings_type), hidden_size(config.hidden_size) {
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    layers.emplace_back(scope / "layers" / std::to_string(i), config);
+  }
+}
+
+Encoder::Output Encoder::operator()(const Tensor& x, const Layout& layout,
+                                    const Request& request) const {
+  Tensor positions;
+  if (position_embeddings == PositionEmbeddings::kRelative) {
+    positions = relative_position_table(layout.longest(), hidden_size);
+  }
+  Output output{zero_invalid_rows(x, layout.valid), {}, {}};
+  if (request.hidden_states) output.hidden_states.push_back(output.hidden);
+  const size_t count = request.layers < 0 ? layers.size() : static_cast<size_t>(request.layers);
+  for (size_t i = 0; i < count; ++i) {
+    SelfAttention::Output layer = layers[i](output.hidden, layout, positions, request.attentions);
+    output.hidden = layer.hidden;
+    if (request.hidden_states) output.hidden_states.push_back(output.hidden);
+    if (request.attentions) output.attentions.push_back(layer.weights);
+  }
+  return output;
+}
+
+}  // namespace w2vbert

@@ -1,0 +1,31 @@
+// Wav2Vec2BertEncoder: the stack of conformer blocks.
+#pragma once
+
+#include <vector>
+
+#include "w2vbert/modules/encoder_layer.h"
+
+namespace w2vbert {
+
+struct Encoder {
+  struct Request {
+    bool hidden_states = false;
+    bool attentions = false;
+    int64_t layers = -1;  // how many layers to compute; -1: all
+  };
+  struct Output {
+    Tensor hidden;                      // [total_time, hidden]
+    std::vector<Tensor> hidden_states;  // the input of the first layer, then each layer's output
+    std::vector<Tensor> attentions;     // per layer, see SelfAttention::Output
+  };
+
+  Encoder(const Scope& scope, const Config& config);
+  // Rows that are not valid enter the first layer as zeros.
+  Output operator()(const Tensor& x, const Layout& layout, const Request& request) const;
+
+  std::vector<EncoderLayer> layers;
+  PositionEmbeddings position_embeddings;
+  int64_t hidden_size;
+};
+
+}  // namespace w2vbert

@@ -1,0 +1,29 @@
+#include "w2vbert/modules/encoder_layer.h"
+
+#include "w2vbert/torch/aten.h"
+
+namespace w2vbert {
+
+EncoderLayer::EncoderLayer(const Scope& scope, const Config& config)
+    : ffn1_layer_norm(scope / "ffn1_layer_norm", config.hidden_size, config.layer_norm_eps),
+      ffn1(scope / "ffn1", config, config.hidden_size, config.hidden_act),
+      self_attn_layer_norm(scope / "self_attn_layer_norm", config.hidden_size,
+                           config.layer_norm_eps),
+      self_attn(scope / "self_attn", config, config.hidden_size, config.position_embeddings_type),
+      conv_module(scope / "conv_module", config),
+      ffn2_layer_norm(scope / "ffn2_layer_norm", config.hidden_size, config.layer_norm_eps),
+      ffn2(scope / "ffn2", config, config.hidden_size, config.hidden_act),
+      final_layer_norm(scope / "final_layer_norm", config.hidden_size, config.layer_norm_eps) {}
+
+SelfAttention::Output EncoderLayer::operator()(const Tensor& x, const Layout& layout,
+                                               const Tensor& positions, bool return_weights) const {
+  Tensor hidden = aten::add(x, ffn1(ffn1_layer_norm(x)), 0.5);
+  const SelfAttention::Output attention =
+      self_attn(self_attn_layer_norm(hidden), layout, positions, return_weights);
+  hidden = aten::add(hidden, attention.hidden);
+  hidden = aten::add(hidden, conv_module(hidden, layout));
+  hidden = aten::add(hidden, ffn2(ffn2_layer_norm(hidden)), 0.5);
+  return {final_layer_norm(hidden), attention.weights};
+}
+
+}  // namespace w2vbert

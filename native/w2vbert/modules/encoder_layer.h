@@ -1,0 +1,25 @@
+// Wav2Vec2BertEncoderLayer: one conformer block.
+#pragma once
+
+#include "w2vbert/modules/convolution_module.h"
+#include "w2vbert/modules/feed_forward.h"
+#include "w2vbert/modules/self_attention.h"
+
+namespace w2vbert {
+
+struct EncoderLayer {
+  EncoderLayer(const Scope& scope, const Config& config);
+  SelfAttention::Output operator()(const Tensor& x, const Layout& layout, const Tensor& positions,
+                                   bool return_weights) const;
+
+  LayerNorm ffn1_layer_norm;
+  FeedForward ffn1;
+  LayerNorm self_attn_layer_norm;
+  SelfAttention self_attn;
+  ConvolutionModule conv_module;
+  LayerNorm ffn2_layer_norm;
+  FeedForward ffn2;
+  LayerNorm final_layer_norm;
+};
+
+}  // namespace w2vbert

@@ -1,0 +1,16 @@
+#include "w2vbert/modules/feed_forward.h"
+
+namespace w2vbert {
+
+FeedForward::FeedForward(const Scope& scope, const Config& config, int64_t size, Activation act)
+    : intermediate_dense(scope / "intermediate_dense", size, config.intermediate_size,
+                         Init::normal(config.initializer_range)),
+      output_dense(scope / "output_dense", config.intermediate_size, size,
+                   Init::normal(config.initializer_range)),
+      activation(act) {}
+
+Tensor FeedForward::operator()(const Tensor& x) const {
+  return output_dense(activate(activation, intermediate_dense(x)));
+}
+
+}  // namespace w2vbert

@@ -1,0 +1,18 @@
+// Wav2Vec2BertFeedForward: linear, activation, linear.
+#pragma once
+
+#include "w2vbert/modules/layers.h"
+
+namespace w2vbert {
+
+struct FeedForward {
+  // `size` is the width of its input and output.
+  FeedForward(const Scope& scope, const Config& config, int64_t size, Activation activation);
+  Tensor operator()(const Tensor& x) const;
+
+  Linear intermediate_dense;
+  Linear output_dense;
+  Activation activation;
+};
+
+}  // namespace w2vbert

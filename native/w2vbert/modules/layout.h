@@ -1,0 +1,33 @@
+// How utterances lie in packed rows [total_time, ...]: one after the other, without padding unless
+// the caller brought padding along.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "w2vbert/torch/tensor.h"
+
+namespace w2vbert {
+
+struct Layout {
+  std::vector<int64_t>
+      offsets;            // [utterances + 1]: utterance u owns rows offsets[u] .. offsets[u + 1]
+  Tensor offsets_tensor;  // the same, int64, as the operators take them
+  Tensor valid;           // bool [total_time], or undefined: every row is valid
+
+  // Utterances of the given lengths, all rows valid.
+  static Layout ragged(const std::vector<int64_t>& lengths);
+  // `batch` utterances of `time` rows each.
+  static Layout padded(int64_t batch, int64_t time, const Tensor& valid);
+
+  int64_t utterances() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  int64_t total() const { return offsets.back(); }
+  int64_t length(int64_t utterance) const {
+    return offsets[static_cast<size_t>(utterance) + 1] - offsets[static_cast<size_t>(utterance)];
+  }
+  int64_t longest() const;
+  // The number of valid rows of each utterance.
+  std::vector<int64_t> valid_lengths() const;
+};
+
+}  // namespace w2vbert

@@ -1,0 +1,73 @@
+#include "w2vbert/modules/self_attention.h"
+
+#include <cmath>
+
+#include "w2vbert/ops/relative_position_attention.h"
+
+namespace w2vbert {
+
+Tensor relative_position_table(int64_t longest, int64_t size) {
+  const int64_t rows = longest > 0 ? 2 * longest - 1 : 0;
+  Tensor table = Tensor::empty({rows, size}, DType::kFloat32);
+  float* out = table.data<float>();
+  for (int64_t column = 0; column < size; column += 2) {
+    const float rate = std::exp(static_cast<float>(column) *
+                                static_cast<float>(-std::log(10000.0) / static_cast<double>(size)));
+    for (int64_t row = 0; row < rows; ++row) {
+      const float angle = static_cast<float>(longest - 1 - row) * rate;
+      out[row * size + column] = std::sin(angle);
+      if (column + 1 < size) out[row * size + column + 1] = std::cos(angle);
+    }
+  }
+  return table;
+}
+
+SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t size,
+                             PositionEmbeddings positions)
+    : linear_q(scope / "linear_q", size, size, Init::normal(config.initializer_range)),
+      linear_k(scope / "linear_k", size, size, Init::normal(config.initializer_range)),
+      linear_v(scope / "linear_v", size, size, Init::normal(config.initializer_range)),
+      linear_out(scope / "linear_out", size, size, Init::normal(config.initializer_range)),
+      position_embeddings(positions),
+      heads(config.num_attention_heads),
+      rotary_base(config.rotary_embedding_base),
+      left(config.left_max_position_embeddings) {
+  const int64_t head_dim = size / heads;
+  if (position_embeddings == PositionEmbeddings::kRelativeKey) {
+    const int64_t distances = left + config.right_max_position_embeddings + 1;
+    distance_embedding =
+        (scope / "distance_embedding").get("weight", {distances, head_dim}, Init::normal(1.0));
+  } else if (position_embeddings == PositionEmbeddings::kRelative) {
+    linear_pos = Linear::without_bias(scope / "linear_pos", size, size,
+                                      Init::normal(config.initializer_range));
+    pos_bias_u = scope.get("pos_bias_u", {heads, head_dim}, Init::xavier(heads, head_dim));
+    pos_bias_v = scope.get("pos_bias_v", {heads, head_dim}, Init::xavier(heads, head_dim));
+  }
+}
+
+SelfAttention::Output SelfAttention::operator()(const Tensor& x, const Layout& layout,
+                                                const Tensor& positions,
+                                                bool return_weights) const {
+  const Tensor offsets = layout.offsets_tensor;
+  // Rotation comes before the projections of queries and keys, as in the reference; values are made
+  // from the rows as they are.
+  const Tensor rotated =
+      position_embeddings == PositionEmbeddings::kRotary
+          ? ops::rotary_embedding(x, offsets, heads, static_cast<double>(rotary_base))
+          : x;
+  ops::RelativePositions relative;
+  if (position_embeddings == PositionEmbeddings::kRelativeKey) {
+    relative.distance_embedding = distance_embedding;
+    relative.left = left;
+  } else if (position_embeddings == PositionEmbeddings::kRelative) {
+    relative.position_projection = (*linear_pos)(positions);
+    relative.bias_u = pos_bias_u;
+    relative.bias_v = pos_bias_v;
+  }
+  const ops::AttentionOutput attention =
+      ops::relative_position_attention(linear_q(rotated), linear_k(rotated), linear_v(x), offsets,
+                                       heads, layout.valid, relative, return_weights);
+  return {linear_out(attention.output), attention.weights};
+}
+
+}  // namespace w2vbert

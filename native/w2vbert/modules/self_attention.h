@@ -1,0 +1,45 @@
+// Wav2Vec2BertSelfAttention with all its position kinds.
+#pragma once
+
+#include <optional>
+
+#include "w2vbert/modules/layers.h"
+#include "w2vbert/modules/layout.h"
+
+namespace w2vbert {
+
+// Sinusoids of the offsets longest-1 .. -(longest-1), float32 [2 * longest - 1, size]: sine in the
+// even columns, cosine in the odd ones (Dai et al. 2019; Wav2Vec2BertRelPositionalEmbedding).
+Tensor relative_position_table(int64_t longest, int64_t size);
+
+struct SelfAttention {
+  struct Output {
+    Tensor hidden;   // [total_time, size]
+    Tensor weights;  // float32, per utterance [heads, time, time] one after the other, if asked for
+  };
+
+  // `size` is the width of its input and output. The attention inside the adapter has no positions,
+  // whatever the configuration says.
+  SelfAttention(const Scope& scope, const Config& config, int64_t size,
+                PositionEmbeddings position_embeddings);
+
+  // `positions` is relative_position_table for the longest utterance where the kind is `relative`,
+  // else undefined. Rows that are not valid are no keys.
+  Output operator()(const Tensor& x, const Layout& layout, const Tensor& positions,
+                    bool return_weights) const;
+
+  Linear linear_q;
+  Linear linear_k;
+  Linear linear_v;
+  Linear linear_out;
+  PositionEmbeddings position_embeddings;
+  int64_t heads;
+  int64_t rotary_base;
+  int64_t left;                      // `relative_key`: distances are clipped to -left .. right
+  Tensor distance_embedding;         // `relative_key`: [left + right + 1, head_dim]
+  std::optional<Linear> linear_pos;  // `relative`
+  Tensor pos_bias_u;                 // `relative`: [heads, head_dim]
+  Tensor pos_bias_v;
+};
+
+}  // namespace w2vbert
