@@ -1,0 +1,512 @@
+#include "w2vbert/jni/bindings.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "w2vbert/audio/fbank_stream.h"
+#include "w2vbert/audio/feature_extractor.h"
+#include "w2vbert/io/checkpoint.h"
+#include "w2vbert/models/config.h"
+#include "w2vbert/models/for_ctc.h"
+#include "w2vbert/models/wav2vec2_bert.h"
+#include "w2vbert/ops/cpu/cpu_features.h"
+#include "w2vbert/ops/fbank.h"
+#include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/library.h"
+#include "w2vbert/torch/parallel.h"
+
+namespace w2vbert {
+namespace jni {
+
+struct NativeTensor::Impl {
+  Tensor tensor;  // contiguous
+};
+
+struct NativeModelOutput::Impl {
+  ModelOutput base;
+  Tensor logits;  // undefined if absent
+  Tensor loss;    // undefined if absent
+  int64_t heads;
+};
+
+struct NativeModel::Impl {
+  std::variant<std::unique_ptr<Wav2Vec2BertModel>, std::unique_ptr<Wav2Vec2BertForCTC>> model;
+  std::vector<std::pair<std::string, Tensor>> parameters;
+  std::vector<bool> mapped;  // per parameter
+  LoadReport report;
+
+  const Wav2Vec2BertModel& base() const {
+    if (const auto* model_only = std::get_if<std::unique_ptr<Wav2Vec2BertModel>>(&model)) {
+      return **model_only;
+    }
+    return std::get<std::unique_ptr<Wav2Vec2BertForCTC>>(model)->model();
+  }
+  const Wav2Vec2BertForCTC* ctc() const {
+    const auto* head = std::get_if<std::unique_ptr<Wav2Vec2BertForCTC>>(&model);
+    return head == nullptr ? nullptr : head->get();
+  }
+};
+
+struct NativeFeatures::Impl {
+  Tensor features;
+  Tensor attention_mask;         // undefined if absent
+  std::vector<int64_t> lengths;  // of a ragged batch
+};
+
+struct NativeFeatureExtractor::Impl {
+  FeatureExtractor extractor;
+};
+
+struct NativeFbankStream::Impl {
+  FbankStream stream;
+  int64_t num_mel_bins;
+};
+
+namespace {
+
+using nlohmann::json;
+
+// Runs `body` and turns its exceptions into the form that bindings.h promises.
+template <typename Body>
+auto guarded(const Body& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const std::invalid_argument& e) {
+    throw std::runtime_error(std::string("argument: ") + e.what());
+  } catch (const std::bad_alloc&) {
+    throw std::runtime_error("not enough native memory");
+  } catch (const std::length_error&) {
+    throw std::runtime_error("not enough native memory");
+  } catch (const std::logic_error& e) {
+    throw std::runtime_error(std::string("state: ") + e.what());
+  }
+}
+
+std::shared_ptr<NativeTensor> give(const Tensor& tensor) {
+  if (!tensor.defined()) return nullptr;
+  return std::make_shared<NativeTensor>(
+      std::make_shared<NativeTensor::Impl>(NativeTensor::Impl{aten::contiguous(tensor)}));
+}
+
+Tensor take(const NativeTensor* tensor) {
+  return tensor == nullptr ? Tensor() : tensor->impl().tensor;
+}
+
+// A copy of the rows of one utterance, so that it does not keep those of the others; or all rows,
+// of utterances that are equally long, as [batch, time, ...].
+std::shared_ptr<NativeTensor> give_rows(const Tensor& rows, const Layout& layout, int utterance) {
+  if (!rows.defined()) return nullptr;
+  if (utterance < 0) {
+    return give(aten::reshape(rows, {layout.utterances(), layout.length(0), rows.size(1)}));
+  }
+  return give(aten::clone(aten::narrow(rows, 0, layout.offsets.at(static_cast<size_t>(utterance)),
+                                       layout.length(utterance))));
+}
+
+std::vector<Clip> clips_of(const NativeTensor* samples, const int64_t* offsets, int count) {
+  const Tensor all = take(samples);
+  const float* first = all.data<float>();
+  std::vector<Clip> clips;
+  for (int i = 0; i < count; ++i) {
+    clips.push_back({first + offsets[i], offsets[i + 1] - offsets[i]});
+  }
+  return clips;
+}
+
+std::shared_ptr<NativeModel> build(const std::string& model_class, const Config& config,
+                                   ParameterSource& source,
+                                   std::shared_ptr<NativeModel::Impl> impl) {
+  RecordingParameters recorder(source);
+  const Scope scope(recorder, "");
+  if (model_class == "Wav2Vec2BertModel") {
+    impl->model = std::make_unique<Wav2Vec2BertModel>(scope, config);
+  } else if (model_class == "Wav2Vec2BertForCTC") {
+    impl->model = std::make_unique<Wav2Vec2BertForCTC>(scope, config);
+  } else {
+    throw std::invalid_argument("model class is '" + model_class +
+                                "'; expected Wav2Vec2BertModel or Wav2Vec2BertForCTC");
+  }
+  impl->parameters = std::move(recorder.parameters);
+  return std::make_shared<NativeModel>(std::move(impl));
+}
+
+bool lies_in(const CheckpointFiles& files, const Tensor& tensor) {
+  if (!tensor.defined()) return false;
+  const auto* data = static_cast<const std::byte*>(tensor.raw_data());
+  for (const auto& file : files.files()) {
+    const auto* begin = file->file()->data();
+    if (data >= begin && data < begin + file->file()->size()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+NativeTensor::NativeTensor(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+const NativeTensor::Impl& NativeTensor::impl() const { return *impl_; }
+
+std::shared_ptr<NativeTensor> NativeTensor::create(const int64_t* shape, int dimensions,
+                                                   int dtype) {
+  return guarded([&] {
+    return give(Tensor::empty(Shape(shape, shape + dimensions), static_cast<DType>(dtype)));
+  });
+}
+
+int NativeTensor::dtype() const {
+  return guarded([&] { return static_cast<int>(impl_->tensor.dtype()); });
+}
+
+int NativeTensor::dimensions() const {
+  return guarded([&] { return static_cast<int>(impl_->tensor.dim()); });
+}
+
+void NativeTensor::shape(int64_t* sizes) const {
+  guarded([&] {
+    const Shape shape = impl_->tensor.shape();
+    std::copy(shape.begin(), shape.end(), sizes);
+  });
+}
+
+int64_t NativeTensor::byte_size() const {
+  return guarded([&] { return impl_->tensor.numel() * dtype_size(impl_->tensor.dtype()); });
+}
+
+void* NativeTensor::data() const {
+  return guarded([&] { return impl_->tensor.raw_data(); });
+}
+
+AtenTensorOpaque* NativeTensor::handle() const { return impl_->tensor.handle(); }
+
+NativeModelOutput::NativeModelOutput(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+std::shared_ptr<NativeTensor> NativeModelOutput::last_hidden_state(int utterance) const {
+  return guarded(
+      [&] { return give_rows(impl_->base.last_hidden_state, impl_->base.layout, utterance); });
+}
+
+std::shared_ptr<NativeTensor> NativeModelOutput::extract_features(int utterance) const {
+  return guarded(
+      [&] { return give_rows(impl_->base.extract_features, impl_->base.input_layout, utterance); });
+}
+
+std::shared_ptr<NativeTensor> NativeModelOutput::logits(int utterance) const {
+  return guarded([&] { return give_rows(impl_->logits, impl_->base.layout, utterance); });
+}
+
+std::shared_ptr<NativeTensor> NativeModelOutput::loss() const {
+  return guarded([&] { return give(impl_->loss); });
+}
+
+int NativeModelOutput::hidden_state_count() const {
+  return static_cast<int>(impl_->base.hidden_states.size());
+}
+
+std::shared_ptr<NativeTensor> NativeModelOutput::hidden_state(int index, int utterance) const {
+  return guarded([&] {
+    return give_rows(impl_->base.hidden_states.at(static_cast<size_t>(index)),
+                     impl_->base.input_layout, utterance);
+  });
+}
+
+int NativeModelOutput::attention_count() const {
+  return static_cast<int>(impl_->base.attentions.size());
+}
+
+std::shared_ptr<NativeTensor> NativeModelOutput::attention(int layer, int utterance) const {
+  return guarded([&] {
+    const Layout& layout = impl_->base.input_layout;
+    const Tensor weights = impl_->base.attentions.at(static_cast<size_t>(layer));
+    const int64_t heads = impl_->heads;
+    if (utterance < 0) {
+      const int64_t time = layout.length(0);
+      return give(aten::reshape(weights, {layout.utterances(), heads, time, time}));
+    }
+    int64_t begin = 0;
+    for (int u = 0; u < utterance; ++u) begin += heads * layout.length(u) * layout.length(u);
+    const int64_t time = layout.length(utterance);
+    return give(aten::reshape(aten::clone(aten::narrow(weights, 0, begin, heads * time * time)),
+                              {heads, time, time}));
+  });
+}
+
+int NativeModelOutput::utterances() const {
+  return static_cast<int>(impl_->base.layout.utterances());
+}
+
+void NativeModelOutput::valid_lengths(int64_t* lengths) const {
+  guarded([&] {
+    const std::vector<int64_t> valid = impl_->base.layout.valid_lengths();
+    std::copy(valid.begin(), valid.end(), lengths);
+  });
+}
+
+NativeModel::NativeModel(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+std::shared_ptr<NativeModel> NativeModel::from_pretrained(
+    const std::string& model_class, const std::string& directory, const std::string& config_json,
+    bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed) {
+  return guarded([&] {
+    const Config config = parse_config(config_json);
+    const CheckpointFiles files(directory);
+    files.prefetch();
+    CheckpointParameters source(files, {initialize_missing, ignore_mismatched_sizes, seed});
+    auto impl = std::make_shared<Impl>();
+    std::shared_ptr<NativeModel> model = build(model_class, config, source, impl);
+    impl->report = source.finish(model_class);
+    for (const auto& parameter : impl->parameters) {
+      impl->mapped.push_back(lies_in(files, parameter.second));
+    }
+    return model;
+  });
+}
+
+std::shared_ptr<NativeModel> NativeModel::initialize(const std::string& model_class,
+                                                     const std::string& config_json, int64_t seed) {
+  return guarded([&] {
+    RandomParameters source(static_cast<uint64_t>(seed));
+    auto impl = std::make_shared<Impl>();
+    std::shared_ptr<NativeModel> model =
+        build(model_class, parse_config(config_json), source, impl);
+    impl->mapped.resize(impl->parameters.size());
+    return model;
+  });
+}
+
+std::string NativeModel::config_json() const {
+  return guarded([&] { return impl_->base().config().to_json(); });
+}
+
+std::string NativeModel::load_report_json() const {
+  return json{{"missing", impl_->report.missing},
+              {"unexpected", impl_->report.unexpected},
+              {"mismatched", impl_->report.mismatched}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string NativeModel::parameters_json() const {
+  return guarded([&] {
+    json rows = json::array();
+    for (size_t i = 0; i < impl_->parameters.size(); ++i) {
+      const auto& [name, tensor] = impl_->parameters[i];
+      rows.push_back({{"name", name},
+                      {"shape", tensor.shape()},
+                      {"mapped", static_cast<bool>(impl_->mapped[i])}});
+    }
+    return rows.dump();
+  });
+}
+
+std::shared_ptr<NativeTensor> NativeModel::parameter(const std::string& name) const {
+  return guarded([&] {
+    for (const auto& [candidate, tensor] : impl_->parameters) {
+      if (candidate != name) continue;
+      Tensor copy = Tensor::empty(tensor.shape(), tensor.dtype());
+      std::memcpy(copy.raw_data(), tensor.raw_data(),
+                  static_cast<size_t>(tensor.numel() * dtype_size(tensor.dtype())));
+      return give(copy);
+    }
+    throw std::invalid_argument("there is no parameter '" + name + "' in this model");
+  });
+}
+
+std::shared_ptr<NativeModelOutput> NativeModel::forward(const NativeTensor* features,
+                                                        const NativeTensor* attention_mask,
+                                                        const NativeTensor* mask_time_indices,
+                                                        const NativeTensor* labels,
+                                                        bool hidden_states, bool attentions) const {
+  return guarded([&] {
+    const GradMode no_gradients(false);
+    const Wav2Vec2BertModel& base = impl_->base();
+    const ModelInput input =
+        padded_input(take(features), take(attention_mask), take(mask_time_indices), base.config());
+    const Encoder::Request request{hidden_states, attentions, -1};
+    auto result = std::make_shared<NativeModelOutput::Impl>();
+    result->heads = base.config().num_attention_heads;
+    if (const Wav2Vec2BertForCTC* ctc = impl_->ctc()) {
+      CtcModelOutput output = ctc->forward(input, request);
+      if (labels != nullptr) result->loss = ctc->loss(output, take(labels));
+      result->base = std::move(output.base);
+      result->logits = output.logits;
+    } else {
+      if (labels != nullptr) {
+        throw std::invalid_argument("labels are given, but Wav2Vec2BertModel has no loss");
+      }
+      result->base = base.forward(input, request);
+    }
+    return std::make_shared<NativeModelOutput>(std::move(result));
+  });
+}
+
+std::shared_ptr<NativeModelOutput> NativeModel::encode(const NativeTensor* features,
+                                                       const int64_t* lengths, int utterances,
+                                                       int layer, bool hidden_states,
+                                                       bool attentions) const {
+  return guarded([&] {
+    const GradMode no_gradients(false);
+    const Wav2Vec2BertModel& base = impl_->base();
+    const ModelInput input = ragged_input(
+        take(features), std::vector<int64_t>(lengths, lengths + utterances), base.config());
+    const Encoder::Request request{hidden_states, attentions, layer};
+    auto result = std::make_shared<NativeModelOutput::Impl>();
+    result->heads = base.config().num_attention_heads;
+    const Wav2Vec2BertForCTC* ctc = impl_->ctc();
+    if (ctc != nullptr && layer < 0) {
+      CtcModelOutput output = ctc->forward(input, request);
+      result->base = std::move(output.base);
+      result->logits = output.logits;
+    } else {
+      result->base = base.forward(input, request);
+    }
+    return std::make_shared<NativeModelOutput>(std::move(result));
+  });
+}
+
+NativeFeatures::NativeFeatures(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+std::shared_ptr<NativeTensor> NativeFeatures::features() const {
+  return guarded([&] { return give(impl_->features); });
+}
+
+std::shared_ptr<NativeTensor> NativeFeatures::attention_mask() const {
+  return guarded([&] { return give(impl_->attention_mask); });
+}
+
+int NativeFeatures::clips() const { return static_cast<int>(impl_->lengths.size()); }
+
+void NativeFeatures::lengths(int64_t* lengths) const {
+  std::copy(impl_->lengths.begin(), impl_->lengths.end(), lengths);
+}
+
+NativeFeatureExtractor::NativeFeatureExtractor(std::shared_ptr<Impl> impl)
+    : impl_(std::move(impl)) {}
+
+std::shared_ptr<NativeFeatureExtractor> NativeFeatureExtractor::create(const std::string& text) {
+  return guarded([&] {
+    return std::make_shared<NativeFeatureExtractor>(
+        std::make_shared<Impl>(Impl{FeatureExtractor(FeatureExtractorOptions::from_json(text))}));
+  });
+}
+
+std::string NativeFeatureExtractor::to_json() const {
+  return guarded([&] { return impl_->extractor.options().to_json(); });
+}
+
+int NativeFeatureExtractor::sampling_rate() const {
+  return static_cast<int>(impl_->extractor.options().sampling_rate);
+}
+
+int NativeFeatureExtractor::num_mel_bins() const {
+  return static_cast<int>(impl_->extractor.options().num_mel_bins);
+}
+
+int NativeFeatureExtractor::stride() const {
+  return static_cast<int>(impl_->extractor.options().stride);
+}
+
+double NativeFeatureExtractor::padding_value() const {
+  return impl_->extractor.options().padding_value.value_or(
+      std::numeric_limits<double>::quiet_NaN());
+}
+
+bool NativeFeatureExtractor::pads_left() const {
+  return impl_->extractor.options().padding_side == PaddingSide::kLeft;
+}
+
+std::shared_ptr<NativeFeatures> NativeFeatureExtractor::extract(
+    const NativeTensor* samples, const int64_t* offsets, int clips, const std::string& padding,
+    bool truncation, int64_t max_length, int64_t pad_to_multiple_of, int attention_mask,
+    bool normalize) const {
+  return guarded([&] {
+    BatchOptions options;
+    options.padding = parse_padding(padding);
+    options.truncation = truncation;
+    if (max_length >= 0) options.max_length = max_length;
+    options.pad_to_multiple_of.reset();
+    if (pad_to_multiple_of >= 0) options.pad_to_multiple_of = pad_to_multiple_of;
+    if (attention_mask >= 0) options.return_attention_mask = attention_mask > 0;
+    options.do_normalize_per_mel_bins = normalize;
+    const FeatureBatch batch = impl_->extractor.extract(clips_of(samples, offsets, clips), options);
+    auto result = std::make_shared<NativeFeatures::Impl>();
+    result->features = Tensor::of(batch.features, {batch.batch, batch.time, batch.dim});
+    if (batch.has_mask) {
+      result->attention_mask = Tensor::empty({batch.batch, batch.mask_time}, DType::kInt32);
+      std::copy(batch.mask.begin(), batch.mask.end(), result->attention_mask.data<int32_t>());
+    }
+    return std::make_shared<NativeFeatures>(std::move(result));
+  });
+}
+
+std::shared_ptr<NativeFeatures> NativeFeatureExtractor::extract_ragged(const NativeTensor* samples,
+                                                                       const int64_t* offsets,
+                                                                       int clips,
+                                                                       bool normalize) const {
+  return guarded([&] {
+    const PackedFeatures packed =
+        impl_->extractor.extract_packed(clips_of(samples, offsets, clips), {}, normalize);
+    auto result = std::make_shared<NativeFeatures::Impl>();
+    result->features = Tensor::of(packed.features, {packed.offsets.back(), packed.dim});
+    for (size_t i = 0; i + 1 < packed.offsets.size(); ++i) {
+      result->lengths.push_back(packed.offsets[i + 1] - packed.offsets[i]);
+    }
+    return std::make_shared<NativeFeatures>(std::move(result));
+  });
+}
+
+std::shared_ptr<NativeTensor> NativeFeatureExtractor::fbank(const NativeTensor* samples) const {
+  return guarded([&] {
+    const GradMode no_gradients(false);  // with gradients the bits would not be those of a stream
+    const Tensor clip = take(samples);
+    const FeatureExtractorOptions& options = impl_->extractor.options();
+    return give(ops::fbank(clip, Tensor::of(std::vector<int64_t>{0, clip.numel()}),
+                           options.num_mel_bins, options.sampling_rate));
+  });
+}
+
+NativeFbankStream::NativeFbankStream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+std::shared_ptr<NativeFbankStream> NativeFbankStream::create(int num_mel_bins, int sampling_rate) {
+  return guarded([&] {
+    return std::make_shared<NativeFbankStream>(
+        std::make_shared<Impl>(Impl{FbankStream(num_mel_bins, sampling_rate), num_mel_bins}));
+  });
+}
+
+std::shared_ptr<NativeTensor> NativeFbankStream::push(const NativeTensor* samples) {
+  return guarded([&] {
+    const Tensor piece = take(samples);
+    std::vector<float> frames;
+    const int64_t count = impl_->stream.push(piece.data<float>(), piece.numel(), frames);
+    return give(Tensor::of(frames, {count, impl_->num_mel_bins}));
+  });
+}
+
+int64_t NativeFbankStream::finish() {
+  return guarded([&] { return impl_->stream.finish(); });
+}
+
+std::string complete_config(const std::string& text, const std::string& source) {
+  return guarded([&] { return parse_config(text, source).to_json(); });
+}
+
+void set_thread_count(int threads) {
+  guarded([&] { w2vbert::set_thread_count(threads); });
+}
+
+std::string libtorch_version() { return w2vbert::libtorch_version(); }
+
+std::string simd_level() {
+  return guarded([&] { return std::string(cpu::simd_name(cpu::simd_level())); });
+}
+
+std::string registration_failure() { return w2vbert::registration_failure(); }
+
+}  // namespace jni
+}  // namespace w2vbert
