@@ -1,0 +1,272 @@
+package io.github.w2vbert.internal;
+
+import io.github.w2vbert.W2vBertException;
+import java.io.File;
+import java.io.IOException;
+import java.net.URL;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import org.bytedeco.javacpp.Loader;
+
+/**
+ * Loads LibTorch and this library, once.
+ *
+ * <p>If {@value #PATH_PROPERTY} names a folder, everything is loaded from there and nowhere else.
+ * Otherwise the libraries are extracted from the jars on the class path to JavaCPP's cache ({@code
+ * org.bytedeco.javacpp.cachedir}, by default {@code ~/.javacpp/cache}) and loaded from it.
+ *
+ * <p>LibTorch is loaded library by library, each by its path, before anything that needs it: a
+ * dependency that is already in the process is not searched for, so that another LibTorch on the
+ * system is never picked up. (The preset's own loading order allows that with a cold cache.)
+ */
+public final class NativeLibrary {
+  /** A folder with our libraries and LibTorch's, from which all are loaded without fallback. */
+  public static final String PATH_PROPERTY = "w2vbert.library.path";
+
+  /**
+   * With {@link #PATH_PROPERTY}: another folder for LibTorch's libraries, such as {@code torch/lib}
+   * of a Python installation.
+   */
+  public static final String LIBTORCH_PROPERTY = "w2vbert.libtorch.path";
+
+  static final String PLATFORM = "linux-x86_64";
+
+  private static final String LIBTORCH = "libtorch_cpu.so";
+  private static final String OPENMP_DEFAULTS = "libw2vbert_openmp.so"; // before libgomp
+  private static final List<String> OPENBLAS_LIBRARIES =
+      List.of("libquadmath.so.0", "libgfortran.so.5", "libopenblas.so.0");
+  private static final List<String> TORCH_LIBRARIES =
+      List.of("libgomp.so.1", "libc10.so", LIBTORCH);
+  private static final List<String> OWN_LIBRARIES = List.of("libw2vbert.so", "libjniNative.so");
+
+  private static Throwable failure;
+  private static volatile boolean loaded;
+
+  private NativeLibrary() {}
+
+  /**
+   * Loads everything unless that has been done.
+   *
+   * @throws W2vBertException if it cannot be loaded, with the reason and the way out in one line;
+   *     the first failure is remembered and thrown again
+   */
+  public static void load() {
+    if (!loaded) {
+      loadOnce();
+    }
+  }
+
+  private static synchronized void loadOnce() {
+    if (loaded) {
+      return;
+    }
+    if (failure == null) {
+      try {
+        checkPlatform(
+            System.getProperty("os.name"),
+            System.getProperty("os.arch"),
+            Files.exists(Path.of("/lib/ld-musl-x86_64.so.1"))
+                && !Files.exists(Path.of("/lib64/ld-linux-x86-64.so.2")));
+        forbidPhysicalMemoryLimit();
+        String folder = System.getProperty(PATH_PROPERTY);
+        if (folder != null) {
+          loadFromFolder(Path.of(folder));
+        } else {
+          loadFromClassPath();
+        }
+        Native.simd_level(); // refuses a wrong W2VBERT_SIMD now rather than in the first call
+        loaded = true;
+        return;
+      } catch (W2vBertException e) {
+        failure = e;
+      } catch (LinkageError | RuntimeException | IOException e) {
+        failure = new W2vBertException(explain(String.valueOf(e.getMessage())), e);
+      }
+    }
+    throw new W2vBertException(failure.getMessage(), failure);
+  }
+
+  /**
+   * Loads the JNI library of JavaCPP's PyTorch preset as well, for callers who use its classes.
+   *
+   * @throws W2vBertException if it is not on the class path
+   */
+  public static void loadPreset() {
+    load();
+    if (System.getProperty(PATH_PROPERTY) != null) {
+      throw new W2vBertException(
+          "the PyTorch preset brings a LibTorch of its own, but "
+              + PATH_PROPERTY
+              + " names the one that is loaded; use the preset without that property");
+    }
+    try {
+      Loader.load(org.bytedeco.pytorch.global.torch.class);
+    } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
+      throw new W2vBertException(
+          "the native library of JavaCPP's PyTorch preset cannot be loaded: " + e.getMessage(), e);
+    }
+  }
+
+  /** The folder from which LibTorch was or would be loaded: for diagnosis. */
+  public static String describeSource() {
+    String folder = System.getProperty(PATH_PROPERTY);
+    if (folder != null) {
+      return folder + " (" + PATH_PROPERTY + ")";
+    }
+    try {
+      return Loader.getCacheDir().getPath() + " (extracted from the class path)";
+    } catch (IOException e) {
+      return "no cache folder: " + e.getMessage();
+    }
+  }
+
+  static void checkPlatform(String osName, String osArch, boolean musl) {
+    String arch = osArch.toLowerCase(Locale.ROOT);
+    String platform = osName + " on " + osArch + (musl ? " with musl" : "");
+    if (!osName.equals("Linux") || !(arch.equals("amd64") || arch.equals("x86_64"))) {
+      throw new W2vBertException(
+          "w2vbert has no native library for " + platform + "; it runs on Linux on x86-64 (amd64)");
+    }
+    if (musl) {
+      throw new W2vBertException(
+          "w2vbert has no native library for "
+              + platform
+              + " (Alpine and the like); use an image with glibc, such as Debian's");
+    }
+  }
+
+  /**
+   * JavaCPP refuses to work when the process has more memory resident than a limit that it derives
+   * from the Java heap. Mapped weights count as resident, so the limit would strike a healthy
+   * process with a small heap. Works only if no class of JavaCPP has read the property yet.
+   */
+  private static void forbidPhysicalMemoryLimit() {
+    for (String name : List.of("maxphysicalbytes", "maxPhysicalBytes")) {
+      if (System.getProperty("org.bytedeco.javacpp." + name) != null) {
+        return;
+      }
+    }
+    System.setProperty("org.bytedeco.javacpp.maxphysicalbytes", "0");
+  }
+
+  private static void loadFromFolder(Path folder) throws IOException {
+    Path torch = Path.of(System.getProperty(LIBTORCH_PROPERTY, folder.toString()));
+    System.load(existing(folder, OPENMP_DEFAULTS, PATH_PROPERTY));
+    // An installed LibTorch brings its own BLAS and OpenMP, which its run path finds.
+    for (String name : concat(OPENBLAS_LIBRARIES, List.of("libgomp.so.1"))) {
+      if (Files.exists(torch.resolve(name))) {
+        System.load(torch.resolve(name).toAbsolutePath().toString());
+      }
+    }
+    for (String name : List.of("libc10.so", LIBTORCH)) {
+      System.load(existing(torch, name, LIBTORCH_PROPERTY));
+    }
+    for (String name : OWN_LIBRARIES) {
+      existing(folder, name, PATH_PROPERTY);
+    }
+    // Through JavaCPP, which then knows that they are loaded when its classes ask for them.
+    for (String name : List.of("w2vbert", "jniNative")) {
+      Loader.loadLibrary(
+          NativeLibrary.class,
+          new URL[] {folder.resolve("lib" + name + ".so").toUri().toURL()},
+          name);
+    }
+  }
+
+  private static String existing(Path folder, String name, String property) {
+    Path file = folder.resolve(name);
+    if (!Files.isRegularFile(file)) {
+      throw new W2vBertException(
+          folder + " has no " + name + "; " + property + " must name a folder that holds it");
+    }
+    return file.toAbsolutePath().toString();
+  }
+
+  private static void loadFromClassPath() throws IOException {
+    checkCacheFolder();
+    System.load(
+        extract("io/github/w2vbert/internal/" + PLATFORM + "/" + OPENMP_DEFAULTS, "w2vbert"));
+    for (String name : OPENBLAS_LIBRARIES) {
+      System.load(extract("org/bytedeco/openblas/" + PLATFORM + "/" + name, "openblas"));
+    }
+    for (String name : TORCH_LIBRARIES) {
+      System.load(extract("org/bytedeco/pytorch/" + PLATFORM + "/" + name, "pytorch"));
+    }
+    Loader.load(Native.class);
+  }
+
+  /** JavaCPP falls back to another folder if the one that was named cannot be used; we say so. */
+  private static void checkCacheFolder() {
+    String named =
+        System.getProperty(
+            "org.bytedeco.javacpp.cachedir", System.getProperty("org.bytedeco.javacpp.cacheDir"));
+    String reason;
+    try {
+      Path folder = named == null ? Loader.getCacheDir().toPath() : Path.of(named);
+      Files.createDirectories(folder);
+      if (Files.isWritable(folder)) {
+        return;
+      }
+      reason = folder + " is not writable";
+    } catch (IOException e) {
+      reason = e.toString();
+    }
+    throw new W2vBertException(
+        "native libraries cannot be extracted to JavaCPP's cache folder ("
+            + reason
+            + "); name a writable one with -Dorg.bytedeco.javacpp.cachedir=DIR");
+  }
+
+  private static String extract(String resource, String artifact) throws IOException {
+    File file = Loader.cacheResource(resource(resource, artifact));
+    if (file == null) {
+      throw new W2vBertException("JavaCPP could not extract " + resource + " to its cache folder");
+    }
+    return file.getPath();
+  }
+
+  /** Asks the class loader: a class of a named module finds resources of its own module only. */
+  private static URL resource(String resource, String artifact) {
+    URL url = NativeLibrary.class.getClassLoader().getResource(resource);
+    if (url == null) {
+      throw new W2vBertException(
+          "the native libraries of "
+              + artifact
+              + " are not on the class path ("
+              + resource
+              + "); depend on io.github.w2vbert:w2vbert-platform, which brings the "
+              + PLATFORM
+              + " jars, and on the module path add --add-modules ALL-MODULE-PATH");
+    }
+    return url;
+  }
+
+  /** One line that says what a message of the dynamic linker means. */
+  static String explain(String message) {
+    if (message.contains("GLIBC_") && message.contains("not found")) {
+      return "this system's glibc is too old for w2vbert (Debian 12, Ubuntu 22.04 and later have a new"
+          + " enough one): "
+          + message;
+    }
+    if (message.contains("GLIBCXX_") && message.contains("not found")) {
+      return "this system's libstdc++ is too old for w2vbert: " + message;
+    }
+    if (message.contains("failed to map segment")) {
+      return "native libraries cannot be executed where they were extracted (a folder mounted noexec?);"
+          + " name another folder with -Dorg.bytedeco.javacpp.cachedir=DIR: "
+          + message;
+    }
+    if (message.contains("already loaded in another classloader")) {
+      return "another class loader of this process has loaded w2vbert; put its jars where both find"
+          + " them, in the server's shared folder say: "
+          + message;
+    }
+    return "w2vbert could not load its native libraries: " + message.replace("argument: ", "");
+  }
+
+  private static List<String> concat(List<String> first, List<String> second) {
+    return java.util.stream.Stream.concat(first.stream(), second.stream()).toList();
+  }
+}
