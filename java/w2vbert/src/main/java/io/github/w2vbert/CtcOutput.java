@@ -1,0 +1,61 @@
+package io.github.w2vbert;
+
+import io.github.w2vbert.internal.NativeModelOutput;
+import java.nio.FloatBuffer;
+
+/**
+ * Output of a model for connectionist temporal classification. Closing it closes its tensors.
+ *
+ * @param logits unnormalised scores {@code [batch, time, vocabulary]}, or {@code [time,
+ *     vocabulary]} of one utterance
+ * @param loss null unless labels were given: a scalar, or {@code [batch]} for the reduction {@code
+ *     none}
+ * @param base the encoder's output; its {@code lengths} hold for the logits too
+ */
+public record CtcOutput(Tensor logits, Tensor loss, BaseModelOutput base) implements AutoCloseable {
+
+  static CtcOutput of(NativeModelOutput output, int utterance) {
+    try (Closing made = new Closing()) {
+      Tensor logits = made.add(new Tensor(output.logits(utterance)));
+      Tensor loss = made.add(Tensor.ofNullable(output.loss()));
+      return made.keep(new CtcOutput(logits, loss, BaseModelOutput.of(output, utterance)));
+    }
+  }
+
+  /**
+   * The most probable token of every valid frame, for one utterance of the batch.
+   *
+   * @param utterance 0 for the first (and only one of an output of {@code encode})
+   * @throws IllegalArgumentException if there is no such utterance
+   */
+  public int[] bestPath(int utterance) {
+    int batch = logits.dimensions() == 3 ? Math.toIntExact(logits.size(0)) : 1;
+    if (utterance < 0 || utterance >= batch) {
+      throw new IllegalArgumentException(
+          "utterance is " + utterance + "; this output has " + batch);
+    }
+    int time = Math.toIntExact(logits.size(-2));
+    int vocabulary = Math.toIntExact(logits.size(-1));
+    int frames = Math.toIntExact(base.lengths().get(utterance));
+    return logits.read(
+        bytes -> {
+          FloatBuffer scores = bytes.asFloatBuffer();
+          int[] path = new int[frames];
+          for (int t = 0; t < frames; t++) {
+            int row = (utterance * time + t) * vocabulary;
+            for (int token = 1; token < vocabulary; token++) {
+              if (scores.get(row + token) > scores.get(row + path[t])) {
+                path[t] = token;
+              }
+            }
+          }
+          return path;
+        });
+  }
+
+  @Override
+  public void close() {
+    Closing.all(logits, loss);
+    base.close();
+  }
+}

@@ -1,0 +1,91 @@
+package io.github.w2vbert;
+
+import io.github.w2vbert.internal.NativeModel;
+import java.nio.file.Path;
+
+/**
+ * The encoder with a head that scores every token in every frame, for speech recognition by
+ * connectionist temporal classification ({@code Wav2Vec2BertForCTC} of the reference; Graves et al.
+ * 2006). The blank is {@code pad_token_id}.
+ *
+ * <pre>{@code
+ * try (Wav2Vec2BertProcessor processor = Wav2Vec2BertProcessor.fromPretrained(directory);
+ *     Wav2Vec2BertForCTC model = Wav2Vec2BertForCTC.fromPretrained(directory);
+ *     RaggedFeatures features = processor.extractRagged(List.of(Audio.read(Path.of("a.wav"))));
+ *     OutputList<CtcOutput> outputs = model.encode(features)) {
+ *   System.out.println(processor.decode(outputs.get(0).bestPath(0)));
+ * }
+ * }</pre>
+ */
+public final class Wav2Vec2BertForCTC extends Wav2Vec2BertPreTrainedModel {
+  private Wav2Vec2BertForCTC(NativeModel pointer) {
+    super(pointer);
+  }
+
+  /**
+   * Loads a checkpoint folder: {@code config.json} and {@code model.safetensors} (or its shards).
+   *
+   * @throws IllegalArgumentException if a file is missing, malformed, or does not fit the
+   *     configuration, or if the configuration has no {@code vocab_size}
+   * @throws W2vBertException if a file cannot be read or native libraries cannot be loaded
+   */
+  public static Wav2Vec2BertForCTC fromPretrained(Path directory) {
+    return fromPretrained(directory, LoadOptions.DEFAULT);
+  }
+
+  /**
+   * Loads a checkpoint folder.
+   *
+   * @throws IllegalArgumentException as {@link #fromPretrained(Path)}
+   * @throws W2vBertException if a file cannot be read or native libraries cannot be loaded
+   */
+  public static Wav2Vec2BertForCTC fromPretrained(Path directory, LoadOptions options) {
+    return load(Wav2Vec2BertForCTC.class, directory, options, Wav2Vec2BertForCTC::new);
+  }
+
+  /**
+   * A model with fresh parameters, drawn as the reference draws them; the same for the same seed.
+   */
+  public static Wav2Vec2BertForCTC initialize(Wav2Vec2BertConfig config, long seed) {
+    return new Wav2Vec2BertForCTC(draw(Wav2Vec2BertForCTC.class, config, seed));
+  }
+
+  /**
+   * Runs a padded batch exactly as the reference does, see {@link
+   * Wav2Vec2BertModel#forward(Features)}.
+   *
+   * @return to be closed by the caller
+   * @throws IllegalArgumentException if shapes or types do not fit
+   * @throws IllegalStateException if this model or a tensor is closed
+   */
+  public CtcOutput forward(Features features) {
+    return forward(features, null, OutputOptions.NONE);
+  }
+
+  /**
+   * The same with the loss of the given labels and further outputs.
+   *
+   * @param labels {@link DType#INT64} {@code [batch, labels]}, negative where a row is padded; or
+   *     null
+   * @throws IllegalArgumentException also if a label is not in the vocabulary
+   */
+  public CtcOutput forward(Features features, Tensor labels, OutputOptions options) {
+    return runPadded(features, null, labels, options, output -> CtcOutput.of(output, -1));
+  }
+
+  /**
+   * Scores utterances without padding, see {@link Wav2Vec2BertModel#encode(RaggedFeatures)}.
+   *
+   * @return one output per utterance, to be closed by the caller
+   * @throws IllegalArgumentException if the features do not fit, or an utterance has no frame
+   * @throws IllegalStateException if this model or the features are closed
+   */
+  public OutputList<CtcOutput> encode(RaggedFeatures features) {
+    return encode(features, OutputOptions.NONE);
+  }
+
+  /** The same with further outputs. */
+  public OutputList<CtcOutput> encode(RaggedFeatures features, OutputOptions options) {
+    return runRagged(features, -1, options, CtcOutput::of);
+  }
+}

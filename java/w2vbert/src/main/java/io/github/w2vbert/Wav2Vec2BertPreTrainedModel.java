@@ -1,0 +1,186 @@
+package io.github.w2vbert;
+
+import io.github.w2vbert.NativeHandle.Lease;
+import io.github.w2vbert.internal.NativeModel;
+import io.github.w2vbert.internal.NativeModelOutput;
+import io.github.w2vbert.internal.NativeTensor;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+
+/**
+ * What all models share: parameters, configuration and lifecycle. Immutable; any number of threads
+ * may call one model. Computation runs on a few threads of the library, see the package
+ * documentation.
+ */
+public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
+  private final NativeHandle<NativeModel> handle;
+  private static final System.Logger LOG =
+      System.getLogger(Wav2Vec2BertPreTrainedModel.class.getName());
+
+  private final Wav2Vec2BertConfig config;
+  private final LoadReport loadReport;
+
+  Wav2Vec2BertPreTrainedModel(NativeModel pointer) {
+    handle = new NativeHandle<>(this, pointer);
+    config = Wav2Vec2BertConfig.ofComplete(pointer.config_json());
+    loadReport = Json.read(pointer.load_report_json(), LoadReport.class);
+  }
+
+  static <M extends Wav2Vec2BertPreTrainedModel> M load(
+      Class<M> type, Path directory, LoadOptions options, Function<NativeModel, M> wrap) {
+    Wav2Vec2BertConfig config =
+        options.config() == null ? Wav2Vec2BertConfig.fromPretrained(directory) : options.config();
+    M model =
+        wrap.apply(
+            NativeHandle.create(
+                () ->
+                    NativeModel.from_pretrained(
+                        type.getSimpleName(),
+                        directory.toAbsolutePath().toString(),
+                        config.toJson(),
+                        options.initializesMissing(),
+                        options.ignoresMismatchedSizes(),
+                        options.seed())));
+    LoadReport report = ((Wav2Vec2BertPreTrainedModel) model).loadReport;
+    warn(directory, "does not use", report.unexpected());
+    warn(directory, "drew afresh", report.missing());
+    warn(directory, "drew afresh", report.mismatched());
+    return model;
+  }
+
+  private static void warn(Path directory, String what, List<String> names) {
+    if (!names.isEmpty()) {
+      LOG.log(
+          System.Logger.Level.WARNING,
+          "the model from {0} {1} {2} tensors: {3}",
+          directory,
+          what,
+          names.size(),
+          String.join(", ", names));
+    }
+  }
+
+  static NativeModel draw(Class<?> type, Wav2Vec2BertConfig config, long seed) {
+    String json = config.toJson();
+    return NativeHandle.create(() -> NativeModel.initialize(type.getSimpleName(), json, seed));
+  }
+
+  /** The model's configuration. */
+  public Wav2Vec2BertConfig config() {
+    return config;
+  }
+
+  /** What the checkpoint and this model did not share. */
+  public LoadReport loadReport() {
+    return loadReport;
+  }
+
+  /** Names, shapes and places of all parameters. */
+  public List<ParameterInfo> parameters() {
+    return List.of(Json.read(handle.call(NativeModel::parameters_json), ParameterInfo[].class));
+  }
+
+  /**
+   * A copy of one parameter.
+   *
+   * @throws IllegalArgumentException if there is none of this name
+   */
+  public Tensor parameter(String name) {
+    Objects.requireNonNull(name, "name");
+    return handle.call(model -> new Tensor(model.parameter(name)));
+  }
+
+  /** Runs padded input; optional tensors may be null. */
+  final <R> R runPadded(
+      Features features,
+      Tensor maskTimeIndices,
+      Tensor labels,
+      OutputOptions options,
+      Function<NativeModelOutput, R> wrap) {
+    return ComputeThreads.run(
+        () ->
+            handle.call(
+                model -> {
+                  try (Lease<NativeTensor> input = Tensor.lease(features.inputFeatures());
+                      Lease<NativeTensor> mask = Tensor.lease(features.attentionMask());
+                      Lease<NativeTensor> masked = Tensor.lease(maskTimeIndices);
+                      Lease<NativeTensor> targets = Tensor.lease(labels);
+                      NativeModelOutput output =
+                          model.forward(
+                              input.pointer(),
+                              mask.pointer(),
+                              masked.pointer(),
+                              targets.pointer(),
+                              options.hiddenStates(),
+                              options.attentions())) {
+                    return wrap.apply(output);
+                  }
+                }));
+  }
+
+  /** Runs ragged input; `layer` -1 is the whole model. */
+  final <R extends AutoCloseable> OutputList<R> runRagged(
+      RaggedFeatures features,
+      int layer,
+      OutputOptions options,
+      BiFunction<NativeModelOutput, Integer, R> wrap) {
+    long[] lengths = features.lengths();
+    return ComputeThreads.run(
+        () ->
+            handle.call(
+                model -> {
+                  try (Closing made = new Closing();
+                      Lease<NativeTensor> input = Tensor.lease(features.frames());
+                      NativeModelOutput output =
+                          model.encode(
+                              input.pointer(),
+                              lengths,
+                              lengths.length,
+                              layer,
+                              options.hiddenStates(),
+                              options.attentions())) {
+                    List<R> results = new ArrayList<>();
+                    for (int u = 0; u < lengths.length; u++) {
+                      results.add(made.add(wrap.apply(output, u)));
+                    }
+                    return made.keep(new OutputList<>(results));
+                  }
+                }));
+  }
+
+  static void requireLayer(int layer, Wav2Vec2BertConfig config) {
+    if (layer < 0 || layer > config.numHiddenLayers()) {
+      throw new IllegalArgumentException(
+          "layer is "
+              + layer
+              + "; this model has the hidden states 0 to "
+              + config.numHiddenLayers());
+    }
+  }
+
+  /**
+   * Hidden states of one layer, for each utterance alone: later layers are not computed.
+   *
+   * @param features utterances without padding
+   * @param layer 0 for the input of the first layer, k for the output of layer k; the
+   *     text-to-speech pipelines that "use layer 17" take hidden state 17
+   * @return one output per utterance, to be closed by the caller; {@code lastHiddenState} is the
+   *     layer's, {@code [time, hidden]}
+   * @throws IllegalArgumentException if there is no such layer, or the features do not fit
+   * @throws IllegalStateException if this model or the features are closed
+   */
+  public OutputList<BaseModelOutput> encode(RaggedFeatures features, int layer) {
+    requireLayer(layer, config);
+    return runRagged(features, layer, OutputOptions.NONE, BaseModelOutput::of);
+  }
+
+  /** Frees the native memory once no running call uses it. Closing again does nothing. */
+  @Override
+  public void close() {
+    handle.close();
+  }
+}

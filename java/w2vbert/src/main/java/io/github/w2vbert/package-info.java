@@ -1,0 +1,52 @@
+/**
+ * Wav2Vec2-BERT: the conformer speech encoder w2v-BERT 2.0 and its heads, computed natively.
+ *
+ * <h2>Shapes and units</h2>
+ *
+ * Shapes are written {@code [batch, time, hidden]}. Audio is float32, about -1 to 1, at 16,000
+ * samples per second. A mel frame lasts 25 ms and begins every 10 ms; <i>time</i> counts encoder
+ * steps of 20 ms, or of 40 ms behind an adapter of stride 2. Computation is in float32.
+ *
+ * <h2>Ownership</h2>
+ *
+ * Whoever creates an object closes it: models, extractors, tensors, and the output records, which
+ * close their tensors. Closing twice does nothing; using a closed object throws {@link
+ * java.lang.IllegalStateException}; closing while another thread's call runs lets that call end.
+ * What is forgotten is freed some time after the garbage collector finds it. {@link
+ * io.github.w2vbert.W2vBert#liveObjects} counts what is not freed.
+ *
+ * <h2>Threads</h2>
+ *
+ * Models, extractors and tokenizers may be shared by any number of threads. Native computation runs
+ * on threads of the library, not of the caller: {@code w2vbert.concurrency} calls at a time (1 by
+ * default), which share {@code w2vbert.threads} processors (all that the JVM sees by default, which
+ * in a container is its share). Both are system properties, read before the first call. A caller
+ * that waits does not hold a native frame, so virtual threads do not pin their carriers; an
+ * interrupt withdraws a call that still waits in line ({@link
+ * java.util.concurrent.CancellationException}). Loading a model, small native calls and {@link
+ * io.github.w2vbert.FbankStream} run on the calling thread.
+ *
+ * <h2>Native libraries</h2>
+ *
+ * They are loaded when first needed: from the folder that {@code w2vbert.library.path} names, else
+ * from the jars that {@code io.github.w2vbert:w2vbert-platform} brings, by way of JavaCPP's cache
+ * ({@code org.bytedeco.javacpp.cachedir}, by default {@code ~/.javacpp/cache}; 450 MB, written
+ * once). On JDK 24 and later start the JVM with {@code
+ * --enable-native-access=org.bytedeco.javacpp,io.github.w2vbert} (on the module path) or {@code
+ * --enable-native-access=ALL-UNNAMED} (on the class path). On the module path add {@code
+ * --add-modules ALL-MODULE-PATH}, since nothing requires the modules that hold native libraries.
+ *
+ * <p>Loading sets two process-wide defaults unless you have set them: {@code GOMP_SPINCOUNT}, so
+ * that idle OpenMP threads do not hold up working ones on busy machines, and {@code
+ * org.bytedeco.javacpp.maxphysicalbytes}, since mapped weights would otherwise count against a
+ * limit that JavaCPP derives from the Java heap.
+ *
+ * <p>Weights are mapped into memory, not read: a model file must not be shortened or overwritten in
+ * place while a model that was loaded from it is open (replacing it under the same name is fine).
+ *
+ * <h2>Errors</h2>
+ *
+ * A caller's mistake is an {@link java.lang.IllegalArgumentException} or {@link
+ * java.lang.IllegalStateException}; any other failure a {@link io.github.w2vbert.W2vBertException}.
+ */
+package io.github.w2vbert;
