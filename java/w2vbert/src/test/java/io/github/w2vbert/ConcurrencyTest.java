@@ -1,0 +1,153 @@
+package io.github.w2vbert;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/** One model and one extractor, many threads. */
+class ConcurrencyTest {
+  private static final int THREADS = 8;
+  private static final int CALLS = 4; // of each thread
+
+  @Test
+  void manyThreadsGetTheBitsOfSerialCalls() throws Exception {
+    compareWithSerialCalls();
+  }
+
+  /** The number of calls at a time is read once, so another process has to try it. */
+  @Test
+  void callsThatComputeAtTheSameTimeGetTheBitsOfSerialOnes() throws Exception {
+    String output =
+        run("-Dw2vbert.threads=4", "-Dw2vbert.concurrency=4", "-Dw2vbert.golden=" + Golden.dir());
+    assertTrue(output.endsWith("4 threads, 4 calls at a time, no difference"), output);
+  }
+
+  @Test
+  void malformedThreadCountsAreNamed() throws Exception {
+    for (String value : List.of("many", "0", "1025")) {
+      System.setProperty("w2vbert.threads", value);
+      try {
+        for (int i = 0; i < 2; i++) { // the second refusal is as clear as the first
+          String message =
+              assertThrows(IllegalArgumentException.class, W2vBert::threads).getMessage();
+          assertEquals(
+              "w2vbert.threads is '" + value + "'; expected a whole number from 1 to 1024",
+              message);
+        }
+      } finally {
+        System.clearProperty("w2vbert.threads");
+      }
+    }
+  }
+
+  private static String run(String... properties) throws IOException, InterruptedException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path")));
+    command.addAll(List.of(properties));
+    command.add(ConcurrencyTest.class.getName());
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertTrue(process.waitFor(1, TimeUnit.MINUTES));
+    return output.strip();
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    compareWithSerialCalls();
+    System.out.println(
+        W2vBert.threads()
+            + " threads, "
+            + W2vBert.concurrency()
+            + " calls at a time, no difference");
+  }
+
+  /** One call with everything it needs, and its result. */
+  private record Call(
+      Wav2Vec2BertForCTC model, FeatureExtractor extractor, Audio clip, int batch, int time) {
+
+    float[] run() {
+      Random random = new Random(batch * 1000 + time);
+      float[] values = new float[batch * time * Checkpoints.WIDTH];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) random.nextGaussian();
+      }
+      try (Features features =
+              new Features(Tensor.of(values, batch, time, Checkpoints.WIDTH), null);
+          RaggedFeatures ragged =
+              new RaggedFeatures(
+                  Tensor.of(values, batch * time, Checkpoints.WIDTH),
+                  batch == 1 ? new long[] {time} : new long[] {1, batch * time - 1});
+          CtcOutput padded = model.forward(features);
+          Features extracted = extractor.extract(List.of(clip))) {
+        List<float[]> parts = new ArrayList<>();
+        parts.add(padded.logits().toFloatArray());
+        parts.add(extracted.inputFeatures().toFloatArray());
+        for (CtcOutput utterance : model.encode(ragged)) {
+          try (utterance) {
+            parts.add(utterance.logits().toFloatArray());
+          }
+        }
+        float[] all = new float[parts.stream().mapToInt(part -> part.length).sum()];
+        int at = 0;
+        for (float[] part : parts) {
+          System.arraycopy(part, 0, all, at, part.length);
+          at += part.length;
+        }
+        return all;
+      }
+    }
+  }
+
+  private static void compareWithSerialCalls() throws Exception {
+    Path folder = Golden.dir().resolve("models/ctc_mean");
+    Audio clip = Audio.read(Golden.dir().resolve("features/real_goodbye/audio_0.wav"));
+    long before = LiveObjects.settled();
+    try (Wav2Vec2BertForCTC model = Wav2Vec2BertForCTC.fromPretrained(folder);
+        FeatureExtractor extractor = FeatureExtractor.parse("{\"padding_value\": 1}")) {
+      List<Call> calls = new ArrayList<>();
+      for (int i = 0; i < CALLS; i++) {
+        calls.add(
+            new Call(
+                model, extractor, clip.slice(0, clip.length() - i * 700), 1 + i % 3, 5 + 37 * i));
+      }
+      List<float[]> serial = calls.stream().map(Call::run).toList();
+      ExecutorService threads = Executors.newFixedThreadPool(THREADS);
+      try {
+        List<Future<?>> futures = new ArrayList<>();
+        for (int t = 0; t < THREADS; t++) {
+          int first = t;
+          futures.add(
+              threads.submit(
+                  () -> {
+                    for (int i = 0; i < CALLS; i++) {
+                      int call = (first + i) % CALLS;
+                      assertArrayEquals(serial.get(call), calls.get(call).run());
+                    }
+                  }));
+        }
+        for (Future<?> future : futures) {
+          future.get(1, TimeUnit.MINUTES);
+        }
+      } finally {
+        threads.shutdownNow();
+      }
+    }
+    assertEquals(before, W2vBert.liveObjects());
+  }
+}

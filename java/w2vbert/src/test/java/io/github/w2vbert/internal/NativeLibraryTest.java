@@ -1,0 +1,190 @@
+package io.github.w2vbert.internal;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.w2vbert.W2vBertException;
+import java.io.File;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Loading happens once per process, so most tests start processes of their own. */
+class NativeLibraryTest {
+  @TempDir Path temp;
+
+  @Test
+  void aColdCacheWorksAlthoughTheSystemHasAnotherLibTorch() throws Exception {
+    // What the dynamic linker finds under LibTorch's names is another library altogether.
+    Path system = Files.createDirectories(temp.resolve("system"));
+    Path impostor = library("libc10.so");
+    for (String name : List.of("libtorch_cpu.so", "libtorch.so", "libc10.so")) {
+      Files.copy(impostor, system.resolve(name));
+    }
+    String output =
+        probe(
+            System.getProperty("java.class.path"),
+            List.of("-Dorg.bytedeco.javacpp.cachedir=" + temp.resolve("cache")),
+            Map.of("LD_LIBRARY_PATH", system.toString()),
+            "preset");
+    assertTrue(output.contains("sum 7.0"), output);
+    assertTrue(output.contains("loaded"), output);
+  }
+
+  @Test
+  void anExplicitFolderIsUsedWithoutFallback() throws Exception {
+    Path folder = Files.createDirectories(temp.resolve("libraries"));
+    for (Path root : List.of(build().resolve("libtorch"), build().resolve("natives"))) {
+      try (Stream<Path> files = Files.walk(root)) {
+        for (Path file : files.filter(f -> f.getFileName().toString().contains(".so")).toList()) {
+          Files.createSymbolicLink(folder.resolve(file.getFileName()), file.toAbsolutePath());
+        }
+      }
+    }
+    List<String> options =
+        List.of(
+            "-Dw2vbert.library.path=" + folder,
+            "-Dorg.bytedeco.javacpp.cachedir=" + Files.createDirectories(temp.resolve("cache")));
+    String withoutNatives =
+        classPath(entry -> !entry.equals(build().resolve("natives").toString()));
+    String output = probe(withoutNatives, options, Map.of());
+    assertTrue(output.startsWith("loaded"), output);
+
+    Files.delete(folder.resolve("libjniNative.so"));
+    output = probe(System.getProperty("java.class.path"), options, Map.of());
+    assertEquals(
+        "refused: "
+            + folder
+            + " has no libjniNative.so; w2vbert.library.path must name a folder that holds it",
+        output);
+  }
+
+  @Test
+  void aMissingClassifierJarIsNamed() throws Exception {
+    for (String missing : List.of("natives", "pytorch", "openblas")) {
+      String output =
+          probe(
+              classPath(
+                  entry ->
+                      missing.equals("natives")
+                          ? !entry.equals(build().resolve("natives").toString())
+                          : !(new File(entry).getName().startsWith(missing)
+                              && entry.endsWith("-linux-x86_64.jar"))),
+              List.of(),
+              Map.of());
+      assertTrue(output.startsWith("refused: the native libraries of "), output);
+      assertTrue(output.contains("io.github.w2vbert:w2vbert-platform"), output);
+      assertFalse(output.contains("\n"), output);
+    }
+  }
+
+  @Test
+  void aCacheFolderThatCannotBeMadeIsNamed() throws Exception {
+    Path file = Files.writeString(temp.resolve("file"), "not a folder");
+    String output =
+        probe(
+            System.getProperty("java.class.path"),
+            List.of("-Dorg.bytedeco.javacpp.cachedir=" + file.resolve("cache")),
+            Map.of());
+    assertTrue(output.startsWith("refused: "), output);
+    assertTrue(output.contains("-Dorg.bytedeco.javacpp.cachedir=DIR"), output);
+    assertFalse(output.contains("\n"), output);
+  }
+
+  @Test
+  void theInstructionSetCanBeForced() throws Exception {
+    String classPath = System.getProperty("java.class.path");
+    assertEquals(
+        "loaded portable", probe(classPath, List.of(), Map.of("W2VBERT_SIMD", "portable")));
+    String output = probe(classPath, List.of(), Map.of("W2VBERT_SIMD", "fast"));
+    assertTrue(output.contains("W2VBERT_SIMD is 'fast'; expected 'portable' or 'avx2'"), output);
+  }
+
+  @Test
+  void otherPlatformsAreRefusedByName() {
+    NativeLibrary.checkPlatform("Linux", "amd64", false);
+    for (String[] platform :
+        new String[][] {{"Linux", "aarch64"}, {"Mac OS X", "x86_64"}, {"Windows 11", "amd64"}}) {
+      String message =
+          assertThrows(
+                  W2vBertException.class,
+                  () -> NativeLibrary.checkPlatform(platform[0], platform[1], false))
+              .getMessage();
+      assertTrue(message.contains(platform[0] + " on " + platform[1]), message);
+    }
+    String message =
+        assertThrows(
+                W2vBertException.class, () -> NativeLibrary.checkPlatform("Linux", "amd64", true))
+            .getMessage();
+    assertTrue(message.contains("musl"), message);
+  }
+
+  @Test
+  void messagesOfTheDynamicLinkerAreExplained() {
+    assertTrue(
+        NativeLibrary.explain("libc.so.6: version `GLIBC_2.34' not found (required by x.so)")
+            .startsWith("this system's glibc is too old"));
+    assertTrue(
+        NativeLibrary.explain("libstdc++.so.6: version `GLIBCXX_3.4.30' not found")
+            .startsWith("this system's libstdc++ is too old"));
+    assertTrue(
+        NativeLibrary.explain("x.so: failed to map segment from shared object").contains("noexec"));
+    assertTrue(
+        NativeLibrary.explain("Native Library x already loaded in another classloader")
+            .contains("another class loader"));
+  }
+
+  /** The first line that the probe prints, or all output if it does not end well. */
+  private static String probe(
+      String classPath, List<String> options, Map<String, String> environment, String... arguments)
+      throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("--enable-native-access=ALL-UNNAMED");
+    command.addAll(options);
+    command.addAll(List.of("-cp", classPath, LoaderProbe.class.getName()));
+    command.addAll(Arrays.asList(arguments));
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().putAll(environment);
+    Process process = builder.start();
+    String output =
+        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+    assertEquals(0, process.waitFor(), output);
+    return output;
+  }
+
+  private static String classPath(java.util.function.Predicate<String> keep) {
+    return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+        .filter(keep)
+        .collect(Collectors.joining(File.pathSeparator));
+  }
+
+  /** The module's target folder. */
+  private static Path build() {
+    try {
+      return Path.of(
+              NativeLibrary.class.getProtectionDomain().getCodeSource().getLocation().toURI())
+          .getParent();
+    } catch (URISyntaxException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static Path library(String name) throws IOException {
+    try (Stream<Path> files = Files.walk(build().resolve("libtorch"))) {
+      return files.filter(f -> f.endsWith(name)).findFirst().orElseThrow();
+    }
+  }
+}
