@@ -1,0 +1,76 @@
+package io.github.w2vbert.cli;
+
+import io.github.w2vbert.W2vBert;
+import io.github.w2vbert.W2vBertException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** Describes the installation and checks that it computes right. */
+@Command(
+    name = "doctor",
+    description = {
+      "Describes this installation and checks its results against a recorded run of the reference.",
+      "Exit status 1 if they differ."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {"  w2vbert doctor", "  W2VBERT_SIMD=portable w2vbert doctor"})
+final class DoctorCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  @Override
+  public Integer call() throws IOException {
+    try (GoldenCase builtIn = GoldenCase.extract()) {
+      return examine(builtIn.folder(), spec.commandLine().getOut());
+    }
+  }
+
+  /** Prints the report and returns the exit status; `folder` holds the case to check. */
+  static int examine(Path folder, PrintWriter out) throws IOException {
+    line(out, "w2vbert", Version.read());
+    line(
+        out,
+        "platform",
+        property("os.name") + " " + property("os.version") + ", " + property("os.arch"));
+    line(
+        out,
+        "java",
+        property("java.version") + ", " + property("java.vm.name") + ", " + property("java.home"));
+    line(
+        out,
+        "threads",
+        W2vBert.threads()
+            + " of "
+            + Runtime.getRuntime().availableProcessors()
+            + " processors, "
+            + W2vBert.concurrency()
+            + " computing call(s) at a time");
+    line(out, "libtorch", W2vBert.libTorchVersion() + ", " + W2vBert.nativeSource());
+    line(out, "gpu", "none: this build computes on the CPU");
+    try {
+      line(out, "kernels", W2vBert.simdLevel());
+      String refusal = W2vBert.registrationFailure();
+      line(out, "operators", refusal.isEmpty() ? "registered with LibTorch" : refusal);
+      SelfCheck check = SelfCheck.run(folder);
+      line(out, "self-check", (check.passed() ? "PASS" : "FAIL") + ": " + check);
+      return check.passed() ? ExitCode.OK : ExitCode.SOFTWARE;
+    } catch (W2vBertException e) {
+      line(out, "self-check", "FAIL: " + Failures.oneLine(e.getMessage()));
+      return ExitCode.SOFTWARE;
+    }
+  }
+
+  private static String property(String name) {
+    return System.getProperty(name);
+  }
+
+  private static void line(PrintWriter out, String what, String value) {
+    out.printf(Locale.ROOT, "%-11s %s%n", what, value);
+  }
+}

@@ -1,0 +1,94 @@
+package io.github.w2vbert.cli;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.github.w2vbert.Audio;
+import io.github.w2vbert.CtcOutput;
+import io.github.w2vbert.FeatureExtractor;
+import io.github.w2vbert.OutputList;
+import io.github.w2vbert.RaggedFeatures;
+import io.github.w2vbert.Tokenizer;
+import io.github.w2vbert.Wav2Vec2BertForCTC;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * A recorded run of the reference, computed again from the audio to the text.
+ *
+ * @param maxAbsDifference of the logits from the recorded ones, which were computed in float64
+ * @param tolerance how much the recording allows
+ * @param text what was read
+ * @param expectedText what the reference read
+ */
+record SelfCheck(double maxAbsDifference, double tolerance, String text, String expectedText) {
+  private static final ObjectMapper MAPPER = new ObjectMapper();
+
+  static SelfCheck run(Path folder) throws IOException {
+    JsonNode recorded = MAPPER.readTree(folder.resolve(GoldenCase.CASE).toFile());
+    double[] expected = logits(folder.resolve(GoldenCase.OUTPUTS));
+    Tokenizer tokenizer = Tokenizer.fromPretrained(folder);
+    try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
+        Wav2Vec2BertForCTC model = Wav2Vec2BertForCTC.fromPretrained(folder);
+        RaggedFeatures features =
+            extractor.extractRagged(List.of(Audio.read(folder.resolve(GoldenCase.CLIP))));
+        OutputList<CtcOutput> outputs = model.encode(features)) {
+      CtcOutput output = outputs.get(0);
+      return new SelfCheck(
+          maxAbsDifference(output.logits().toFloatArray(), expected),
+          recorded.at("/suggested_atol/logits").asDouble(),
+          tokenizer.decode(output.bestPath(0)),
+          recorded.at("/text/0").asText());
+    }
+  }
+
+  /** Infinite if the counts differ, NaN if any number is. */
+  private static double maxAbsDifference(float[] actual, double[] expected) {
+    if (actual.length != expected.length) {
+      return Double.POSITIVE_INFINITY;
+    }
+    double largest = 0;
+    for (int i = 0; i < expected.length; i++) {
+      largest = Math.max(largest, Math.abs(actual[i] - expected[i]));
+    }
+    return largest;
+  }
+
+  /** Reads the tensor `logits_f64` of a safetensors file. */
+  private static double[] logits(Path file) throws IOException {
+    ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
+    byte[] header = new byte[Math.toIntExact(bytes.getLong())];
+    bytes.get(header);
+    JsonNode offsets =
+        MAPPER.readTree(new String(header, StandardCharsets.UTF_8)).at("/logits_f64/data_offsets");
+    int begin = offsets.get(0).intValue();
+    int end = offsets.get(1).intValue();
+    double[] values = new double[(end - begin) / Double.BYTES];
+    bytes
+        .position(bytes.position() + begin)
+        .slice()
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .asDoubleBuffer()
+        .get(values);
+    return values;
+  }
+
+  boolean passed() {
+    return maxAbsDifference <= tolerance && text.equals(expectedText);
+  }
+
+  @Override
+  public String toString() {
+    return String.format(
+        Locale.ROOT,
+        "logits differ from the reference in float64 by at most %.2g (allowed: %.2g), text is %s",
+        maxAbsDifference,
+        tolerance,
+        text.equals(expectedText) ? "the same" : "'" + text + "', expected '" + expectedText + "'");
+  }
+}

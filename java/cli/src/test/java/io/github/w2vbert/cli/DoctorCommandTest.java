@@ -1,0 +1,61 @@
+package io.github.w2vbert.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.w2vbert.W2vBert;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DoctorCommandTest {
+  @Test
+  void passesHere() throws IOException {
+    Cli.Result result = Cli.run("doctor");
+
+    assertEquals("", result.err());
+    assertTrue(result.out().contains("self-check  PASS: logits differ"), result.out());
+    assertTrue(result.out().contains("kernels     " + W2vBert.simdLevel()), result.out());
+    assertTrue(result.out().contains(W2vBert.nativeSource()), result.out());
+    assertEquals(0, result.status());
+  }
+
+  @Test
+  void failsIfTheLogitsDiffer(@TempDir Path folder) throws IOException {
+    copyCase(folder);
+    Path outputs = folder.resolve(GoldenCase.OUTPUTS);
+    byte[] bytes = Files.readAllBytes(outputs);
+    int headerBytes = bytes[0] & 0xFF | (bytes[1] & 0xFF) << 8; // logits_f64 follow first
+    bytes[8 + headerBytes + 7] ^= (byte) 0x80; // the sign of one logit
+    Files.write(outputs, bytes);
+
+    assertTrue(failure(folder).contains("self-check  FAIL: logits differ"));
+  }
+
+  @Test
+  void failsIfTheTextDiffers(@TempDir Path folder) throws IOException {
+    copyCase(folder);
+    ObjectNode recorded = (ObjectNode) Cli.recorded(folder);
+    recorded.putArray("text").add("something else");
+    Cli.JSON.writeValue(folder.resolve(GoldenCase.CASE).toFile(), recorded);
+
+    assertTrue(failure(folder).contains("expected 'something else'"));
+  }
+
+  private static void copyCase(Path folder) throws IOException {
+    for (String name : Cli.names(Cli.PLAIN)) {
+      Files.copy(Cli.PLAIN.resolve(name), folder.resolve(name));
+    }
+  }
+
+  private static String failure(Path folder) throws IOException {
+    StringWriter out = new StringWriter();
+    assertEquals(1, DoctorCommand.examine(folder, new PrintWriter(out)));
+    return out.toString();
+  }
+}

@@ -1,0 +1,180 @@
+package io.github.w2vbert.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.github.w2vbert.Audio;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TranscribeCommandTest {
+  private static final Path CLIP = Cli.PLAIN.resolve("audio_0.wav");
+
+  @TempDir private Path folder;
+
+  private static String plainText() throws IOException {
+    return Cli.recorded(Cli.PLAIN).at("/text/0").asText();
+  }
+
+  @Test
+  void printsTheRecordedTextOfOneFile() throws IOException {
+    Cli.Result result = Cli.run("transcribe", CLIP, "--model", Cli.PLAIN);
+
+    assertEquals("", result.err());
+    assertEquals(plainText() + "\n", result.out());
+    assertEquals(0, result.status());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3})
+  void namesSeveralFilesInOrderWhateverTheBatch(int batch) throws IOException {
+    Path first = Cli.ADAPTER.resolve("audio_0.wav");
+    Path second = Cli.ADAPTER.resolve("audio_1.wav");
+    JsonNode texts = Cli.recorded(Cli.ADAPTER).at("/text_of_valid_frames_only");
+
+    Cli.Result result =
+        Cli.run("transcribe", second, first, second, "--model", Cli.ADAPTER, "--batch", batch);
+
+    String secondLine = second + ": " + texts.get(1).asText() + "\n";
+    String firstLine = first + ": " + texts.get(0).asText() + "\n";
+    assertEquals("", result.err());
+    assertEquals(secondLine + firstLine + secondLine, result.out());
+    assertEquals(0, result.status());
+  }
+
+  @Test
+  void jsonHasTheRecordedWordTimes() throws IOException {
+    requireWordTimes(Cli.PLAIN, 1.0);
+  }
+
+  @Test
+  void wordTimesCountTheStrideOfTheAdapter() throws IOException {
+    requireWordTimes(Cli.ADAPTER, 1.5);
+  }
+
+  /** The recorded times are rounded to two places, which all frame times here have. */
+  private static void requireWordTimes(Path model, double duration) throws IOException {
+    Path clip = model.resolve("audio_0.wav");
+    Cli.Result result = Cli.run("transcribe", clip, "--model", model, "--json");
+    assertEquals("", result.err());
+    assertEquals(1, result.out().lines().count(), result.out());
+
+    JsonNode node = Cli.JSON.readTree(result.out());
+    JsonNode recorded = Cli.recorded(model);
+    assertEquals(clip.toString(), node.at("/file").asText());
+    assertEquals(recorded.at("/text/0"), node.at("/text"));
+    assertEquals(duration, node.at("/duration").asDouble());
+    JsonNode words = recorded.at("/word_time_stamps/0");
+    assertEquals(words.size(), node.at("/words").size());
+    for (int i = 0; i < words.size(); i++) {
+      JsonNode word = node.at("/words").get(i);
+      assertEquals(words.get(i).at("/word"), word.at("/word"));
+      assertEquals(words.get(i).at("/start_time").asDouble(), word.at("/start").asDouble());
+      assertEquals(words.get(i).at("/end_time").asDouble(), word.at("/end").asDouble());
+    }
+  }
+
+  @Test
+  void withoutModelTheBuiltInOneIsUsedAndNamed() throws IOException {
+    Cli.Result result = Cli.run("transcribe", CLIP);
+
+    assertEquals(plainText() + "\n", result.out());
+    assertEquals(1, result.err().lines().count(), result.err());
+    assertTrue(result.err().contains("built-in test model, which prints nonsense"), result.err());
+    assertEquals(0, result.status());
+  }
+
+  @Test
+  void failedFilesAreReportedAndTheOthersTranscribed() throws IOException {
+    Path missing = folder.resolve("missing.wav");
+    Path text = Files.writeString(folder.resolve("text.wav"), "no audio at all");
+    Path tooShort = Cli.wav(folder.resolve("short.wav"), 16_000, new float[100]);
+
+    Cli.Result result =
+        Cli.run("transcribe", missing, CLIP, tooShort, text, CLIP, folder, "--model", Cli.PLAIN);
+
+    assertEquals((CLIP + ": " + plainText() + "\n").repeat(2), result.out());
+    List<String> errors = result.err().lines().toList();
+    assertEquals(4, errors.size(), result.err());
+    assertEquals("w2vbert: " + missing + ": no such file or folder", errors.get(0));
+    assertTrue(errors.get(1).contains(text.toString()), result.err());
+    assertTrue(errors.get(2).startsWith("w2vbert: " + tooShort + ": "), result.err());
+    assertTrue(errors.get(3).startsWith("w2vbert: " + folder + ": "), result.err());
+    assertEquals(1, result.status());
+  }
+
+  @Test
+  void endsWhenNobodyReadsItsOutput() {
+    Writer closed =
+        new Writer() {
+          @Override
+          public void write(char[] characters, int offset, int length) throws IOException {
+            throw new IOException("Broken pipe");
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    StringWriter err = new StringWriter();
+    // The second file, which is missing, is not even looked for.
+    String[] arguments = {
+      "transcribe", CLIP.toString(), "no.wav", "--model", Cli.PLAIN.toString(), "--batch", "1"
+    };
+
+    int status =
+        Main.commandLine()
+            .setOut(new PrintWriter(closed, true))
+            .setErr(new PrintWriter(err, true))
+            .execute(arguments);
+
+    assertEquals("w2vbert: standard output cannot be written\n", err.toString());
+    assertEquals(1, status);
+  }
+
+  @Test
+  void severalChannelsNeedAChoice() throws IOException {
+    float[] speech = Audio.read(CLIP).samples();
+    float[] silence = new float[speech.length];
+    Path stereo = Cli.wav(folder.resolve("stereo.wav"), 16_000, silence, speech);
+    Path twice = Cli.wav(folder.resolve("twice.wav"), 16_000, speech, speech);
+
+    Cli.Result refused = Cli.run("transcribe", stereo, "--model", Cli.PLAIN);
+    assertEquals(1, refused.status());
+    assertEquals("", refused.out());
+    assertEquals(
+        "w2vbert: "
+            + stereo
+            + " has 2 channels; choose one with --channel N or take their mean with --mix\n",
+        refused.err());
+
+    String expected = plainText() + "\n";
+    assertEquals(
+        expected, Cli.run("transcribe", stereo, "--model", Cli.PLAIN, "--channel", 1).out());
+    assertEquals(expected, Cli.run("transcribe", twice, "--model", Cli.PLAIN, "--mix").out());
+    Cli.Result absent = Cli.run("transcribe", stereo, "--model", Cli.PLAIN, "--channel", 2);
+    assertEquals(1, absent.status());
+    assertTrue(absent.err().startsWith("w2vbert: " + stereo + ": "), absent.err());
+  }
+
+  @Test
+  void durationIsThatOfTheRecording() throws IOException {
+    Path file = Cli.wav(folder.resolve("slow.wav"), 8_000, new float[12_001]);
+
+    Cli.Result result = Cli.run("transcribe", file, "--model", Cli.PLAIN, "--json");
+
+    assertEquals(12_001 / 8_000.0, Cli.JSON.readTree(result.out()).at("/duration").asDouble());
+  }
+}
