@@ -1,0 +1,102 @@
+package io.github.w2vbert.benchmarks;
+
+import io.github.w2vbert.Audio;
+import io.github.w2vbert.CtcOutput;
+import io.github.w2vbert.FeatureExtractor;
+import io.github.w2vbert.Features;
+import io.github.w2vbert.RaggedFeatures;
+import io.github.w2vbert.Wav2Vec2BertConfig;
+import io.github.w2vbert.Wav2Vec2BertForCTC;
+import java.util.List;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.TearDown;
+
+/**
+ * How long does it take from samples to logits? The {@code real} shape is that of
+ * facebook/w2v-bert-2.0, with random parameters of 2.3 GB.
+ */
+public class EncoderBenchmark extends Protocol {
+  private static final int VOCABULARY = 32;
+
+  @Param("small")
+  public String shape;
+
+  @Param({"1", "10"})
+  public int seconds;
+
+  private FeatureExtractor extractor;
+  private Wav2Vec2BertForCTC model;
+  private Audio clip;
+
+  /**
+   * Multiplications and additions of the model's products; its norms, activations and the front end
+   * are not counted.
+   *
+   * @param shape as the parameter
+   */
+  static double flops(String shape, int seconds) {
+    double hidden = shape.equals("real") ? 1024 : 144;
+    double intermediate = 4 * hidden;
+    double layers = shape.equals("real") ? 24 : 2;
+    double time = ((seconds * Synthetic.SAMPLE_RATE - 400) / 160 + 1) / 2;
+    double projections = 4 * hidden * hidden;
+    double attention = 2 * time * hidden + 73 * hidden;
+    double convolution = 3 * hidden * hidden + 31 * hidden;
+    double feedForward = 2 * 2 * hidden * intermediate;
+    double perFrame =
+        layers * (projections + attention + convolution + feedForward)
+            + (160 + VOCABULARY) * hidden;
+    return 2 * time * perFrame;
+  }
+
+  private static Wav2Vec2BertConfig config(String shape) {
+    Wav2Vec2BertConfig.Builder builder = Wav2Vec2BertConfig.builder().vocabSize(VOCABULARY);
+    return switch (shape) {
+      case "small" ->
+          builder
+              .numHiddenLayers(2)
+              .hiddenSize(144)
+              .outputHiddenSize(144)
+              .numAttentionHeads(4)
+              .intermediateSize(576)
+              .build();
+      case "real" -> builder.build();
+      default ->
+          throw new IllegalArgumentException("shape is " + shape + "; expected small or real");
+    };
+  }
+
+  @Setup(Level.Trial)
+  public void prepare() {
+    extractor = FeatureExtractor.parse("{}");
+    clip = Synthetic.audio(seconds);
+    model = Wav2Vec2BertForCTC.initialize(config(shape), 1);
+    try (Features padded = extractor.extract(List.of(clip));
+        RaggedFeatures ragged = extractor.extractRagged(List.of(clip));
+        CtcOutput forward = model.forward(padded);
+        CtcOutput encoded = model.encode(ragged).get(0)) {
+      Agreement.require(
+          "logits of forward",
+          forward.logits().toFloatArray(),
+          encoded.logits().toFloatArray(),
+          1e-4);
+    }
+  }
+
+  @TearDown(Level.Trial)
+  public void release() {
+    model.close();
+    extractor.close();
+  }
+
+  @Benchmark
+  public long logits() {
+    try (Features features = extractor.extract(List.of(clip));
+        CtcOutput output = model.forward(features)) {
+      return output.logits().elements();
+    }
+  }
+}
