@@ -49,7 +49,6 @@ TEST_F(CheckpointFilesTest, ReadsTheGoldenShardsLikeOneFile) {
     bytes += entry->byte_size();
   }
   EXPECT_EQ(80864u, bytes);  // total_size of the index
-  sharded.prefetch();
 }
 
 TEST_F(CheckpointFilesTest, ReadsASingleFile) {

@@ -14,8 +14,8 @@ bool starts_with(const std::string& text, const std::string& prefix) {
   return text.compare(0, prefix.size(), prefix) == 0;
 }
 
-Tensor to_float32(const TensorEntry& entry) {
-  if (entry.dtype == SafetensorsDType::kF32 && entry.aligned()) {
+Tensor to_float32(const TensorEntry& entry, bool copy) {
+  if (entry.dtype == SafetensorsDType::kF32 && entry.aligned() && !copy) {
     // The mapping is read-only; nothing writes through a parameter of a loaded model.
     return Tensor::from_blob(const_cast<std::byte*>(entry.data), entry.shape, DType::kFloat32,
                              entry.file);
@@ -27,6 +27,13 @@ Tensor to_float32(const TensorEntry& entry) {
     case SafetensorsDType::kF32:
       std::memcpy(out, entry.data, count * sizeof(float));
       break;
+    case SafetensorsDType::kF64:
+      for (size_t i = 0; i < count; ++i) {
+        double value;
+        std::memcpy(&value, entry.data + i * sizeof(double), sizeof(double));
+        out[i] = static_cast<float>(value);
+      }
+      break;
     case SafetensorsDType::kF16:
       half_to_float(entry.data, out, count);
       break;
@@ -35,7 +42,7 @@ Tensor to_float32(const TensorEntry& entry) {
       break;
     default:
       throw std::invalid_argument(entry.file->path() + ": tensor '" + entry.name + "' has dtype " +
-                                  entry.dtype_name + "; expected F32, F16 or BF16");
+                                  entry.dtype_name + "; expected F32, F16, BF16 or F64");
   }
   return tensor;
 }
@@ -67,12 +74,14 @@ Tensor CheckpointParameters::get(const std::string& name, const Shape& shape, co
     return options_.initialize_missing ? random_.get(name, shape, init) : Tensor();
   }
   used_.insert(entry->name);
+  // Only what the model uses: one that was opened for its first layers does not read the others.
+  MappedFile::prefetch(entry->data, entry->byte_size());
   if (entry->shape != shape) {
     report_.mismatched.push_back(name + ": " + shape_string(entry->shape) + " in the checkpoint, " +
                                  shape_string(shape) + " in the model");
     return options_.ignore_mismatched_sizes ? random_.get(name, shape, init) : Tensor();
   }
-  return to_float32(*entry);
+  return to_float32(*entry, options_.copy);
 }
 
 LoadReport CheckpointParameters::finish(const std::string& model_class) const {

@@ -17,6 +17,8 @@ struct CheckpointOptions {
   // The same for parameters of another shape.
   bool ignore_mismatched_sizes = false;
   int64_t seed = 0;
+  // Copy all tensors, so that nothing depends on the files once the model is there.
+  bool copy = false;
 };
 
 // Names that the files and the model do not share, as the files spell them (missing ones as the
@@ -27,9 +29,9 @@ struct LoadReport {
   std::vector<std::string> mismatched;  // "name: [20, 32] in the checkpoint, [9, 32] in the model"
 };
 
-// A float32 tensor of the files is used in place, without a copy, where its address is aligned;
-// others are converted. F16 and BF16 are widened. A base checkpoint's names have no
-// `wav2vec2_bert.` prefix, a fine-tuned one's have: either serves every model.
+// A float32 tensor of the files is used in place, unless a copy is asked for or its address is not
+// aligned; others are converted. F16 and BF16 are widened, F64 is rounded. A base checkpoint's
+// names have no `wav2vec2_bert.` prefix, a fine-tuned one's have: either serves every model.
 class CheckpointParameters : public ParameterSource {
  public:
   CheckpointParameters(const CheckpointFiles& files, const CheckpointOptions& options)

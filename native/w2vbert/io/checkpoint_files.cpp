@@ -167,10 +167,4 @@ const TensorEntry& CheckpointFiles::tensor(const std::string& name) const {
   return found->second->tensor(name);
 }
 
-void CheckpointFiles::prefetch() const {
-  for (const auto& file : files_) {
-    file->file()->prefetch();
-  }
-}
-
 }  // namespace w2vbert

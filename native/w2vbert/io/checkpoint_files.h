@@ -32,9 +32,6 @@ class CheckpointFiles {
   // Throws std::invalid_argument if there is no such tensor or its dtype is kOther.
   const TensorEntry& tensor(const std::string& name) const;
 
-  // Asks the system to start reading all files now.
-  void prefetch() const;
-
  private:
   void add_file(const std::string& path);
   void add_shards(const std::string& index_path);

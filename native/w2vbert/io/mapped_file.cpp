@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <stdexcept>
 #include <system_error>
 
@@ -75,10 +76,12 @@ MappedFile::~MappedFile() {
   }
 }
 
-void MappedFile::prefetch() const {
-  if (size_ > 0) {
-    ::madvise(const_cast<std::byte*>(data_), size_, MADV_WILLNEED);  // a hint: may fail
-  }
+void MappedFile::prefetch(const std::byte* begin, size_t size) {
+  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t address = reinterpret_cast<uintptr_t>(begin);
+  const uintptr_t first = address / page * page;
+  // A hint: may fail.
+  ::madvise(reinterpret_cast<void*>(first), address - first + size, MADV_WILLNEED);
 }
 
 }  // namespace w2vbert

@@ -25,8 +25,8 @@ class MappedFile {
   size_t size() const { return size_; }
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
 
-  // Asks the system to start reading all of it now.
-  void prefetch() const;
+  // Asks the system to start reading these bytes of the mapping now.
+  static void prefetch(const std::byte* begin, size_t size);
 
  private:
   explicit MappedFile(const std::string& path) : path_(path) {}

@@ -1,21 +1,14 @@
 #include "w2vbert/io/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
-#include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <iterator>
 #include <stdexcept>
-#include <system_error>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
 
+#include "w2vbert/io/half.h"
 #include "w2vbert/io/json.h"
 
 namespace w2vbert {
@@ -39,15 +32,6 @@ struct DTypeRow {
 // In the order of SafetensorsDType.
 constexpr DTypeRow kDTypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},
                                 {"I32", 4}, {"I16", 2}, {"I8", 1},  {"U8", 1},   {"BOOL", 1}};
-
-SafetensorsDType parse_dtype(const std::string& name) {
-  for (size_t i = 0; i < std::size(kDTypes); ++i) {
-    if (name == kDTypes[i].name) {
-      return static_cast<SafetensorsDType>(i);
-    }
-  }
-  return SafetensorsDType::kOther;
-}
 
 const DTypeRow& dtype_row(SafetensorsDType dtype) {
   const auto i = static_cast<size_t>(dtype);
@@ -100,7 +84,7 @@ TensorEntry parse_entry(const std::string& name, const Json& value, uint64_t dat
     refuse(source, "dtype is " + printable(dtype) + "; expected a name such as \"F32\"");
   }
   entry.dtype_name = dtype.get_ref<const std::string&>();
-  entry.dtype = parse_dtype(entry.dtype_name);
+  entry.dtype = safetensors_dtype(entry.dtype_name);
 
   const Json& shape = field(value, "shape", source);
   if (!shape.is_array() || shape.size() > kMaxDimensions) {
@@ -165,81 +149,6 @@ void order_entries(std::vector<TensorEntry>& entries, uint64_t data_bytes,
   }
 }
 
-// A new file beside `path` that is removed again unless it is moved to `path`.
-class ReplacementFile {
- public:
-  explicit ReplacementFile(const std::string& path) : path_(path) {
-    static std::atomic<unsigned> counter{0};
-    temporary_ =
-        path + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) {
-      fail("cannot be created", errno);
-    }
-  }
-
-  ~ReplacementFile() {
-    if (descriptor_ >= 0) {
-      ::close(descriptor_);
-    }
-    if (!moved_) {
-      ::unlink(temporary_.c_str());
-    }
-  }
-  ReplacementFile(const ReplacementFile&) = delete;
-  ReplacementFile& operator=(const ReplacementFile&) = delete;
-
-  void write(const void* data, size_t count) {
-    const char* bytes = static_cast<const char*>(data);
-    while (count > 0) {
-      const ssize_t written = ::write(descriptor_, bytes, std::min(count, kLargestWrite));
-      if (written > 0) {
-        bytes += written;
-        count -= static_cast<size_t>(written);
-      } else if (written == 0 || errno != EINTR) {
-        fail("cannot be written", written == 0 ? EIO : errno);
-      }
-    }
-  }
-
-  void move_into_place() {
-    if (::fsync(descriptor_) != 0) {
-      fail("cannot be flushed to the disk", errno);
-    }
-    if (::close(std::exchange(descriptor_, -1)) != 0) {
-      fail("cannot be closed", errno);
-    }
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
-      fail("cannot be renamed into place", errno);
-    }
-    moved_ = true;
-    sync_folder();
-  }
-
- private:
-  static constexpr size_t kLargestWrite = size_t{1} << 30;  // Linux writes less than 2^31 at once
-
-  [[noreturn]] void fail(const char* what, int error) const {
-    throw std::runtime_error(path_ + ": " + what + ": " + std::generic_category().message(error));
-  }
-
-  // Makes the new name last. The data is safe by now, and some file systems cannot do it.
-  void sync_folder() const {
-    const std::string folder = std::filesystem::path(path_).parent_path().string();
-    const int descriptor =
-        ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor >= 0) {
-      ::fsync(descriptor);
-      ::close(descriptor);
-    }
-  }
-
-  std::string path_;
-  std::string temporary_;
-  int descriptor_ = -1;
-  bool moved_ = false;
-};
-
 void require_utf8(const std::string& text, const std::string& path, const char* what) {
   try {
     Json(text).dump();
@@ -248,9 +157,31 @@ void require_utf8(const std::string& text, const std::string& path, const char* 
   }
 }
 
+// Converts and writes in pieces, so that a model needs no second copy in memory.
+void write_as_half(ReplacementFile& file, const TensorToWrite& tensor, size_t count) {
+  constexpr size_t kPiece = size_t{1} << 18;
+  std::vector<uint16_t> piece(std::min(count, kPiece));
+  for (size_t begin = 0; begin < count; begin += kPiece) {
+    const size_t size = std::min(kPiece, count - begin);
+    if (tensor.dtype == SafetensorsDType::kF16) {
+      float_to_half(tensor.floats + begin, piece.data(), size);
+    } else {
+      float_to_bfloat16(tensor.floats + begin, piece.data(), size);
+    }
+    file.write(piece.data(), size * sizeof(uint16_t));
+  }
+}
+
 }  // namespace
 
 const char* safetensors_dtype_name(SafetensorsDType dtype) { return dtype_row(dtype).name; }
+
+SafetensorsDType safetensors_dtype(const std::string& name) {
+  for (size_t i = 0; i < std::size(kDTypes); ++i) {
+    if (name == kDTypes[i].name) return static_cast<SafetensorsDType>(i);
+  }
+  return SafetensorsDType::kOther;
+}
 
 size_t safetensors_dtype_size(SafetensorsDType dtype) { return dtype_row(dtype).bytes; }
 
@@ -335,9 +266,14 @@ const TensorEntry& SafetensorsFile::tensor(const std::string& name) const {
 
 void write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors,
                        const std::map<std::string, std::string>& metadata) {
-  if (path.empty() || path.find('\0') != std::string::npos) {
-    refuse(printable(path), "expected a file name");
-  }
+  ReplacementFile file(path);
+  write_safetensors(file, tensors, metadata);
+  file.move_into_place();
+}
+
+void write_safetensors(ReplacementFile& file, const std::vector<TensorToWrite>& tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  const std::string& path = file.path();
   struct Item {
     const TensorToWrite* tensor;
     size_t bytes;
@@ -362,7 +298,13 @@ void write_safetensors(const std::string& path, const std::vector<TensorToWrite>
                          std::to_string(kMaxDimensions) +
                          " sizes, none negative, and less than 2^63 bytes");
     }
-    if (bytes > 0 && tensor.data == nullptr) {
+    const bool converts = tensor.floats != nullptr;
+    if (converts && tensor.dtype != SafetensorsDType::kF32 &&
+        tensor.dtype != SafetensorsDType::kF16 && tensor.dtype != SafetensorsDType::kBF16) {
+      refuse(source, std::string("dtype is ") + safetensors_dtype_name(tensor.dtype) +
+                         "; expected F32, F16 or BF16 for floats");
+    }
+    if (bytes > 0 && !converts && tensor.data == nullptr) {
       refuse(source, "data is null; expected " + std::to_string(bytes) + " bytes");
     }
     items.push_back({&tensor, static_cast<size_t>(bytes)});
@@ -403,14 +345,18 @@ void write_safetensors(const std::string& path, const std::vector<TensorToWrite>
                      std::to_string(kMaxHeaderBytes));
   }
 
-  ReplacementFile file(path);
   const uint64_t header_bytes = header.size();
   file.write(&header_bytes, kLengthBytes);
   file.write(header.data(), header.size());
   for (const Item& item : items) {
-    file.write(item.tensor->data, item.bytes);
+    if (item.tensor->floats == nullptr) {
+      file.write(item.tensor->data, item.bytes);
+    } else if (item.tensor->dtype == SafetensorsDType::kF32) {
+      file.write(item.tensor->floats, item.bytes);
+    } else {
+      write_as_half(file, *item.tensor, item.bytes / sizeof(uint16_t));
+    }
   }
-  file.move_into_place();
 }
 
 }  // namespace w2vbert

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "w2vbert/io/mapped_file.h"
+#include "w2vbert/io/replacement_file.h"
 
 namespace w2vbert {
 
@@ -37,6 +38,9 @@ enum class SafetensorsDType {
 
 // "F64", ..., "BOOL". Not for kOther.
 const char* safetensors_dtype_name(SafetensorsDType dtype);
+
+// The type of a name; kOther for any that is not known.
+SafetensorsDType safetensors_dtype(const std::string& name);
 
 // Bytes per element. Not for kOther.
 size_t safetensors_dtype_size(SafetensorsDType dtype);
@@ -91,12 +95,14 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-// What write_safetensors is given: `data` holds the elements in C order and needs no alignment.
+// What write_safetensors is given: `data` holds the elements in C order and needs no alignment; or
+// `floats` does, which are converted to `dtype` (kF32, kF16 or kBF16) piece by piece.
 struct TensorToWrite {
   std::string name;
   SafetensorsDType dtype;
   std::vector<int64_t> shape;
   const void* data;
+  const float* floats = nullptr;
 };
 
 // Writes a file that appears under `path` complete or not at all: under another name in the same
@@ -105,6 +111,10 @@ struct TensorToWrite {
 // every tensor is aligned. Throws std::invalid_argument on a name, shape, dtype or metadata that no
 // file can hold, and std::runtime_error, leaving nothing behind, if the system cannot write.
 void write_safetensors(const std::string& path, const std::vector<TensorToWrite>& tensors,
+                       const std::map<std::string, std::string>& metadata = {});
+
+// The same into a file that the caller moves into place.
+void write_safetensors(ReplacementFile& file, const std::vector<TensorToWrite>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace w2vbert
