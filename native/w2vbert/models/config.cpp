@@ -391,6 +391,15 @@ void Config::check() const {
   check_list("tdnn_dim", tdnn_dim, tdnn_dim.size());
   check_list("tdnn_kernel", tdnn_kernel, tdnn_dim.size());
   check_list("tdnn_dilation", tdnn_dilation, tdnn_dim.size());
+  for (size_t i = 0, context = 0; i < tdnn_dim.size(); ++i) {
+    // Of two numbers below 2^31: their product fits, and the sum is refused long before it does
+    // not.
+    context += static_cast<size_t>((tdnn_kernel[i] - 1) * tdnn_dilation[i]);
+    if (context > static_cast<size_t>(kMaxSize)) {
+      refuse("tdnn_dilation", tdnn_dilation,
+             "kernels that reach over at most " + std::to_string(kMaxSize) + " frames");
+    }
+  }
   check_integer("xvector_output_dim", xvector_output_dim, 1);
 
   check_probability("hidden_dropout", hidden_dropout);
@@ -435,7 +444,9 @@ std::string Config::to_json() const {
           (given(json, "output_hidden_size") ? before.output_hidden_size : hidden_size)) {
     put("output_hidden_size", output_hidden_size);
   }
-  if (id2label != before.id2label || label2id != before.label2id) {
+  // num_labels alone is spelt out, as the reference does.
+  const bool counted = given(json, "num_labels") && !given(json, "id2label");
+  if (id2label != before.id2label || label2id != before.label2id || counted) {
     put("id2label", write(id2label));
     put("label2id", write(label2id));
   }

@@ -52,14 +52,15 @@ Wav2Vec2BertForCTC::Wav2Vec2BertForCTC(const Scope& scope, const Config& config)
       lm_head_(scope / "lm_head", model_.output_size(), vocabulary(config),
                Init::normal(config.initializer_range)) {}
 
-CtcModelOutput Wav2Vec2BertForCTC::forward(const ModelInput& input,
-                                           const Encoder::Request& request) const {
-  CtcModelOutput output{model_.forward(input, request), Tensor()};
+HeadOutput Wav2Vec2BertForCTC::forward(const ModelInput& input,
+                                       const Encoder::Request& request) const {
+  HeadOutput output{model_.forward(input, request), Tensor(), true, Tensor()};
   output.logits = lm_head_(output.base.last_hidden_state);
   return output;
 }
 
-Tensor Wav2Vec2BertForCTC::loss(const CtcModelOutput& output, const Tensor& labels) const {
+Tensor Wav2Vec2BertForCTC::loss(const HeadOutput& output, const Tensor& labels,
+                                const LossOptions&) const {
   const Config& config = model_.config();
   const Layout& layout = output.base.layout;
   const int64_t batch = layout.utterances();

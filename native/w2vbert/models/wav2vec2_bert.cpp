@@ -60,6 +60,7 @@ ModelInput padded_input(const Tensor& features, const Tensor& attention_mask,
       Layout::padded(batch, time, row_mask("attention_mask", attention_mask, batch, time));
   input.features = aten::reshape(features, {batch * time, features.size(2)});
   input.masked_time = row_mask("mask_time_indices", masked_time, batch, time);
+  input.padded = true;
   return input;
 }
 
@@ -81,7 +82,7 @@ ModelInput ragged_input(const Tensor& features, const std::vector<int64_t>& leng
     refuse("the lengths add up to " + std::to_string(features.size(0) - rest) +
            " frames, but input_features is " + features.describe());
   }
-  return {features, Layout::ragged(lengths), Tensor()};
+  return {features, Layout::ragged(lengths), Tensor(), false};
 }
 
 Wav2Vec2BertModel::Wav2Vec2BertModel(const Scope& scope, const Config& config)
@@ -125,7 +126,7 @@ ModelOutput Wav2Vec2BertModel::forward(const ModelInput& input,
                      std::move(encoded.hidden_states),
                      std::move(encoded.attentions),
                      input.layout};
-  if (request.layers >= 0) return output;
+  if (request.layers >= 0 || request.layer_weights.defined()) return output;
   if (intermediate_ffn_) {
     output.last_hidden_state =
         aten::add(output.last_hidden_state, (*intermediate_ffn_)(output.last_hidden_state), 0.5);

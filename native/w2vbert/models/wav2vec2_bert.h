@@ -17,7 +17,8 @@ namespace w2vbert {
 struct ModelInput {
   Tensor features;  // float32 [total_time, feature_projection_input_dim]
   Layout layout;
-  Tensor masked_time;  // bool [total_time]: rows that masked_spec_embed replaces; or undefined
+  Tensor masked_time;   // bool [total_time]: rows that masked_spec_embed replaces; or undefined
+  bool padded = false;  // all utterances equally long, with padding: as the reference is called
 };
 
 struct ModelOutput {
@@ -44,9 +45,10 @@ class Wav2Vec2BertModel {
  public:
   Wav2Vec2BertModel(const Scope& scope, const Config& config);
 
-  // With request.layers = k >= 0 the result is hidden_states[k], and neither later layers nor the
-  // adapter are computed. Throws std::invalid_argument if there is no layer k, an utterance is
-  // empty, or too short for the adapter.
+  // With request.layers = k >= 0 the result is hidden_states[k], with request.layer_weights the
+  // weighted sum; in both cases nothing behind it is computed, such as an adapter. Throws
+  // std::invalid_argument if there is no layer k, an utterance is empty, or too short for the
+  // adapter.
   ModelOutput forward(const ModelInput& input, const Encoder::Request& request) const;
 
   const Config& config() const { return config_; }

@@ -21,7 +21,7 @@ ConvolutionModule::ConvolutionModule(const Scope& scope, const Config& config)
 
 Tensor ConvolutionModule::operator()(const Tensor& x, const Layout& layout) const {
   Tensor y = zero_invalid_rows(layer_norm(x), layout.valid);
-  y = aten::glu(pointwise_conv1(y), -1);
+  y = by_row_tiles(y, [this](const Tensor& tile) { return aten::glu(pointwise_conv1(tile), -1); });
   y = ops::causal_depthwise_conv1d(y, depthwise_weight, layout.offsets_tensor);
   y = activate(activation, depthwise_layer_norm(y));
   return pointwise_conv2(y);

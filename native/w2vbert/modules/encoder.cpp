@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "w2vbert/torch/aten.h"
+
 namespace w2vbert {
 
 Encoder::Encoder(const Scope& scope, const Config& config)
@@ -18,6 +20,13 @@ Encoder::Output Encoder::operator()(const Tensor& x, const Layout& layout,
     positions = relative_position_table(layout.longest(), hidden_size);
   }
   Output output{zero_invalid_rows(x, layout.valid), {}, {}};
+  Tensor sum;
+  const auto add_to_sum = [&](int64_t index) {
+    if (!request.layer_weights.defined()) return;
+    const Tensor term = aten::mul(output.hidden, aten::narrow(request.layer_weights, 0, index, 1));
+    sum = sum.defined() ? aten::add(sum, term) : term;
+  };
+  add_to_sum(0);
   if (request.hidden_states) output.hidden_states.push_back(output.hidden);
   const size_t count = request.layers < 0 ? layers.size() : static_cast<size_t>(request.layers);
   for (size_t i = 0; i < count; ++i) {
@@ -25,7 +34,9 @@ Encoder::Output Encoder::operator()(const Tensor& x, const Layout& layout,
     output.hidden = layer.hidden;
     if (request.hidden_states) output.hidden_states.push_back(output.hidden);
     if (request.attentions) output.attentions.push_back(layer.weights);
+    add_to_sum(static_cast<int64_t>(i) + 1);
   }
+  if (sum.defined()) output.hidden = sum;
   return output;
 }
 

@@ -11,10 +11,12 @@ struct Encoder {
   struct Request {
     bool hidden_states = false;
     bool attentions = false;
-    int64_t layers = -1;  // how many layers to compute; -1: all
+    int64_t layers = -1;   // how many layers to compute; -1: all
+    Tensor layer_weights;  // [layers + 1]: the result is the sum of all hidden states, so weighted;
+                           // undefined: the result is the last one
   };
   struct Output {
-    Tensor hidden;                      // [total_time, hidden]
+    Tensor hidden;                      // [total_time, hidden]: the last one, or the weighted sum
     std::vector<Tensor> hidden_states;  // the input of the first layer, then each layer's output
     std::vector<Tensor> attentions;     // per layer, see SelfAttention::Output
   };

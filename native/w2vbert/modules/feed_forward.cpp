@@ -10,7 +10,9 @@ FeedForward::FeedForward(const Scope& scope, const Config& config, int64_t size,
       activation(act) {}
 
 Tensor FeedForward::operator()(const Tensor& x) const {
-  return output_dense(activate(activation, intermediate_dense(x)));
+  return by_row_tiles(x, [this](const Tensor& tile) {
+    return output_dense(activate(activation, intermediate_dense(tile)));
+  });
 }
 
 }  // namespace w2vbert

@@ -1,5 +1,7 @@
 #include "w2vbert/modules/layers.h"
 
+#include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 #include "w2vbert/torch/aten.h"
@@ -59,6 +61,22 @@ Tensor activate(Activation activation, const Tensor& x) {
       return aten::unary("aten::sigmoid", x);
   }
   throw std::logic_error("activation without a function");
+}
+
+Tensor by_row_tiles(const Tensor& x, const std::function<Tensor(const Tensor&)>& f) {
+  constexpr int64_t kTile = 1024;  // rows: enough for matrix products at full speed
+  const int64_t rows = x.size(0);
+  if (GradMode::enabled() || rows <= kTile) return f(x);
+  Tensor result;
+  for (int64_t begin = 0; begin < rows; begin += kTile) {
+    const int64_t count = std::min(kTile, rows - begin);
+    const Tensor tile = aten::contiguous(f(aten::narrow(x, 0, begin, count)));
+    if (!result.defined()) result = Tensor::empty({rows, tile.size(1)}, tile.dtype());
+    const int64_t width = tile.size(1);
+    std::memcpy(result.data<float>() + begin * width, tile.data<float>(),
+                static_cast<size_t>(count * width) * sizeof(float));
+  }
+  return result;
 }
 
 Tensor zero_invalid_rows(const Tensor& x, const Tensor& valid) {

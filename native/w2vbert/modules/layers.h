@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "w2vbert/models/config.h"
 #include "w2vbert/modules/parameters.h"
@@ -37,6 +38,10 @@ struct LayerNorm {
 };
 
 Tensor activate(Activation activation, const Tensor& x);
+
+// f(x) for an f that treats every row alone. Without gradients it is computed in tiles of rows, so
+// that what is wide inside f stays small however long the audio is.
+Tensor by_row_tiles(const Tensor& x, const std::function<Tensor(const Tensor&)>& f);
 
 // Rows that are not valid become zero; x itself if all are.
 Tensor zero_invalid_rows(const Tensor& x, const Tensor& valid);

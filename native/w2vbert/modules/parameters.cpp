@@ -21,11 +21,8 @@ Tensor RandomParameters::get(const std::string& name, const Shape& shape, const 
   float* end = begin + tensor.numel();
   std::mt19937_64 random(seed_ ^ hash(name));
   switch (init.kind) {
-    case Init::Kind::kZeros:
-      std::fill(begin, end, 0.0f);
-      break;
-    case Init::Kind::kOnes:
-      std::fill(begin, end, 1.0f);
+    case Init::Kind::kConstant:
+      std::fill(begin, end, static_cast<float>(init.scale));
       break;
     case Init::Kind::kNormal: {
       if (init.scale ==

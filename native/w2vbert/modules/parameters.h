@@ -14,13 +14,14 @@ namespace w2vbert {
 
 // How a fresh parameter is drawn (Wav2Vec2BertPreTrainedModel._init_weights of the reference).
 struct Init {
-  enum class Kind { kZeros, kOnes, kNormal, kUniform };
+  enum class Kind { kConstant, kNormal, kUniform };
   Kind kind;
-  double scale = 0;  // standard deviation, or the largest value of a uniform draw
+  double scale = 0;  // the constant, standard deviation, or largest value of a uniform draw
   double low = 0;    // the smallest value of a uniform draw
 
-  static Init zeros() { return {Kind::kZeros}; }
-  static Init ones() { return {Kind::kOnes}; }
+  static Init constant(double value) { return {Kind::kConstant, value}; }
+  static Init zeros() { return constant(0); }
+  static Init ones() { return constant(1); }
   static Init normal(double std) { return {Kind::kNormal, std}; }
   static Init uniform(double low, double high) { return {Kind::kUniform, high, low}; }
   // Kaiming normal, for a convolution whose outputs each read `fan_in` inputs.

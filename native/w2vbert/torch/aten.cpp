@@ -142,12 +142,34 @@ Tensor add(const Tensor& a, const Tensor& b, double alpha) {
 
 Tensor mul(const Tensor& a, const Tensor& b) { return call("aten::mul", "Tensor", {{a}, {b}}); }
 
+Tensor div(const Tensor& a, const Tensor& b) { return call("aten::div", "Tensor", {{a}, {b}}); }
+
+Tensor maximum(const Tensor& a, const Tensor& b) { return call("aten::maximum", "", {{a}, {b}}); }
+
+Tensor sum(const Tensor& x, int64_t axis, bool keep) {
+  return call("aten::sum", "dim_IntList", {{x}, {Shape{axis}, true}, {keep}, {None{}}});
+}
+
+Tensor mean(const Tensor& x, int64_t axis) {
+  return call("aten::mean", "dim", {{x}, {Shape{axis}, true}, {false}, {None{}}});
+}
+
+Tensor unbiased_std(const Tensor& x, int64_t axis) {
+  return call("aten::std", "dim", {{x}, {Shape{axis}, true}, {true}, {false}});
+}
+
 Tensor softmax(const Tensor& x, int64_t axis) {
   return call("aten::softmax", "int", {{x}, {axis}, {None{}}});
 }
 
 Tensor log_softmax(const Tensor& x, int64_t axis) {
   return call("aten::log_softmax", "int", {{x}, {axis}, {None{}}});
+}
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets) {
+  constexpr int64_t kMean = 1;  // LibTorch's number of the reduction
+  return call("aten::cross_entropy_loss", "",
+              {{logits}, {targets}, {None{}}, {kMean}, {int64_t{-100}}, {0.0}});
 }
 
 Tensor glu(const Tensor& x, int64_t axis) { return call("aten::glu", "", {{x}, {axis}}); }

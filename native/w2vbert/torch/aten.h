@@ -38,8 +38,20 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 // a + alpha * b
 Tensor add(const Tensor& a, const Tensor& b, double alpha = 1.0);
 Tensor mul(const Tensor& a, const Tensor& b);
+// a / b
+Tensor div(const Tensor& a, const Tensor& b);
+// The larger of both, element by element.
+Tensor maximum(const Tensor& a, const Tensor& b);
+// Over one axis, which disappears unless it is kept with size 1.
+Tensor sum(const Tensor& x, int64_t axis, bool keep = false);
+Tensor mean(const Tensor& x, int64_t axis);
+// Standard deviation with n - 1 in the denominator: NaN for one element.
+Tensor unbiased_std(const Tensor& x, int64_t axis);
 Tensor softmax(const Tensor& x, int64_t axis);
 Tensor log_softmax(const Tensor& x, int64_t axis);
+// Mean negative log-probability of the targets (int64 [rows], -100 ignored) under the softmax of
+// logits [rows, classes].
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets);
 // First half of `axis` times the sigmoid of the second half.
 Tensor glu(const Tensor& x, int64_t axis);
 Tensor reshape(const Tensor& x, const Shape& shape);
