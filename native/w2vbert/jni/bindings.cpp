@@ -13,9 +13,9 @@
 #include "w2vbert/audio/fbank_stream.h"
 #include "w2vbert/audio/feature_extractor.h"
 #include "w2vbert/io/checkpoint.h"
+#include "w2vbert/io/checkpoint_writer.h"
 #include "w2vbert/models/config.h"
-#include "w2vbert/models/for_ctc.h"
-#include "w2vbert/models/wav2vec2_bert.h"
+#include "w2vbert/models/pretrained_model.h"
 #include "w2vbert/ops/cpu/cpu_features.h"
 #include "w2vbert/ops/fbank.h"
 #include "w2vbert/torch/aten.h"
@@ -30,28 +30,16 @@ struct NativeTensor::Impl {
 };
 
 struct NativeModelOutput::Impl {
-  ModelOutput base;
-  Tensor logits;  // undefined if absent
-  Tensor loss;    // undefined if absent
+  HeadOutput output;
+  Tensor loss;  // undefined if absent
   int64_t heads;
 };
 
 struct NativeModel::Impl {
-  std::variant<std::unique_ptr<Wav2Vec2BertModel>, std::unique_ptr<Wav2Vec2BertForCTC>> model;
+  std::unique_ptr<PretrainedModel> model;
   std::vector<std::pair<std::string, Tensor>> parameters;
   std::vector<bool> mapped;  // per parameter
   LoadReport report;
-
-  const Wav2Vec2BertModel& base() const {
-    if (const auto* model_only = std::get_if<std::unique_ptr<Wav2Vec2BertModel>>(&model)) {
-      return **model_only;
-    }
-    return std::get<std::unique_ptr<Wav2Vec2BertForCTC>>(model)->model();
-  }
-  const Wav2Vec2BertForCTC* ctc() const {
-    const auto* head = std::get_if<std::unique_ptr<Wav2Vec2BertForCTC>>(&model);
-    return head == nullptr ? nullptr : head->get();
-  }
 };
 
 struct NativeFeatures::Impl {
@@ -110,6 +98,12 @@ std::shared_ptr<NativeTensor> give_rows(const Tensor& rows, const Layout& layout
                                        layout.length(utterance))));
 }
 
+// What belongs to one utterance in rows of one utterance each; with -1 all rows.
+std::shared_ptr<NativeTensor> give_row(const Tensor& rows, int utterance) {
+  if (!rows.defined() || utterance < 0) return give(rows);
+  return give(aten::clone(aten::reshape(aten::narrow(rows, 0, utterance, 1), {rows.size(1)})));
+}
+
 std::vector<Clip> clips_of(const NativeTensor* samples, const int64_t* offsets, int count) {
   const Tensor all = take(samples);
   const float* first = all.data<float>();
@@ -125,14 +119,7 @@ std::shared_ptr<NativeModel> build(const std::string& model_class, const Config&
                                    std::shared_ptr<NativeModel::Impl> impl) {
   RecordingParameters recorder(source);
   const Scope scope(recorder, "");
-  if (model_class == "Wav2Vec2BertModel") {
-    impl->model = std::make_unique<Wav2Vec2BertModel>(scope, config);
-  } else if (model_class == "Wav2Vec2BertForCTC") {
-    impl->model = std::make_unique<Wav2Vec2BertForCTC>(scope, config);
-  } else {
-    throw std::invalid_argument("model class is '" + model_class +
-                                "'; expected Wav2Vec2BertModel or Wav2Vec2BertForCTC");
-  }
+  impl->model = make_model(model_class, scope, config);
   impl->parameters = std::move(recorder.parameters);
   return std::make_shared<NativeModel>(std::move(impl));
 }
@@ -188,17 +175,29 @@ AtenTensorOpaque* NativeTensor::handle() const { return impl_->tensor.handle(); 
 NativeModelOutput::NativeModelOutput(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 std::shared_ptr<NativeTensor> NativeModelOutput::last_hidden_state(int utterance) const {
-  return guarded(
-      [&] { return give_rows(impl_->base.last_hidden_state, impl_->base.layout, utterance); });
+  return guarded([&] {
+    return give_rows(impl_->output.base.last_hidden_state, impl_->output.base.layout, utterance);
+  });
 }
 
 std::shared_ptr<NativeTensor> NativeModelOutput::extract_features(int utterance) const {
-  return guarded(
-      [&] { return give_rows(impl_->base.extract_features, impl_->base.input_layout, utterance); });
+  return guarded([&] {
+    return give_rows(impl_->output.base.extract_features, impl_->output.base.input_layout,
+                     utterance);
+  });
 }
 
 std::shared_ptr<NativeTensor> NativeModelOutput::logits(int utterance) const {
-  return guarded([&] { return give_rows(impl_->logits, impl_->base.layout, utterance); });
+  return guarded([&] {
+    const HeadOutput& output = impl_->output;
+    return output.logits.defined() && output.logits_per_frame
+               ? give_rows(output.logits, output.base.layout, utterance)
+               : give_row(output.logits, utterance);
+  });
+}
+
+std::shared_ptr<NativeTensor> NativeModelOutput::embeddings(int utterance) const {
+  return guarded([&] { return give_row(impl_->output.embeddings, utterance); });
 }
 
 std::shared_ptr<NativeTensor> NativeModelOutput::loss() const {
@@ -206,24 +205,24 @@ std::shared_ptr<NativeTensor> NativeModelOutput::loss() const {
 }
 
 int NativeModelOutput::hidden_state_count() const {
-  return static_cast<int>(impl_->base.hidden_states.size());
+  return static_cast<int>(impl_->output.base.hidden_states.size());
 }
 
 std::shared_ptr<NativeTensor> NativeModelOutput::hidden_state(int index, int utterance) const {
   return guarded([&] {
-    return give_rows(impl_->base.hidden_states.at(static_cast<size_t>(index)),
-                     impl_->base.input_layout, utterance);
+    return give_rows(impl_->output.base.hidden_states.at(static_cast<size_t>(index)),
+                     impl_->output.base.input_layout, utterance);
   });
 }
 
 int NativeModelOutput::attention_count() const {
-  return static_cast<int>(impl_->base.attentions.size());
+  return static_cast<int>(impl_->output.base.attentions.size());
 }
 
 std::shared_ptr<NativeTensor> NativeModelOutput::attention(int layer, int utterance) const {
   return guarded([&] {
-    const Layout& layout = impl_->base.input_layout;
-    const Tensor weights = impl_->base.attentions.at(static_cast<size_t>(layer));
+    const Layout& layout = impl_->output.base.input_layout;
+    const Tensor weights = impl_->output.base.attentions.at(static_cast<size_t>(layer));
     const int64_t heads = impl_->heads;
     if (utterance < 0) {
       const int64_t time = layout.length(0);
@@ -238,12 +237,12 @@ std::shared_ptr<NativeTensor> NativeModelOutput::attention(int layer, int uttera
 }
 
 int NativeModelOutput::utterances() const {
-  return static_cast<int>(impl_->base.layout.utterances());
+  return static_cast<int>(impl_->output.base.layout.utterances());
 }
 
 void NativeModelOutput::valid_lengths(int64_t* lengths) const {
   guarded([&] {
-    const std::vector<int64_t> valid = impl_->base.layout.valid_lengths();
+    const std::vector<int64_t> valid = impl_->output.base.layout.valid_lengths();
     std::copy(valid.begin(), valid.end(), lengths);
   });
 }
@@ -252,12 +251,11 @@ NativeModel::NativeModel(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 std::shared_ptr<NativeModel> NativeModel::from_pretrained(
     const std::string& model_class, const std::string& directory, const std::string& config_json,
-    bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed) {
+    bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy) {
   return guarded([&] {
     const Config config = parse_config(config_json);
     const CheckpointFiles files(directory);
-    files.prefetch();
-    CheckpointParameters source(files, {initialize_missing, ignore_mismatched_sizes, seed});
+    CheckpointParameters source(files, {initialize_missing, ignore_mismatched_sizes, seed, copy});
     auto impl = std::make_shared<Impl>();
     std::shared_ptr<NativeModel> model = build(model_class, config, source, impl);
     impl->report = source.finish(model_class);
@@ -281,7 +279,7 @@ std::shared_ptr<NativeModel> NativeModel::initialize(const std::string& model_cl
 }
 
 std::string NativeModel::config_json() const {
-  return guarded([&] { return impl_->base().config().to_json(); });
+  return guarded([&] { return impl_->model->base().config().to_json(); });
 }
 
 std::string NativeModel::load_report_json() const {
@@ -317,29 +315,33 @@ std::shared_ptr<NativeTensor> NativeModel::parameter(const std::string& name) co
   });
 }
 
-std::shared_ptr<NativeModelOutput> NativeModel::forward(const NativeTensor* features,
-                                                        const NativeTensor* attention_mask,
-                                                        const NativeTensor* mask_time_indices,
-                                                        const NativeTensor* labels,
-                                                        bool hidden_states, bool attentions) const {
+void NativeModel::save(const std::string& directory, const std::string& config_json,
+                       const std::string& dtype, int64_t max_shard_bytes) const {
+  guarded([&] {
+    const SafetensorsDType to = safetensors_dtype(dtype);
+    std::vector<TensorToWrite> tensors;
+    for (const auto& [name, tensor] : impl_->parameters) {
+      tensors.push_back({name, to, tensor.shape(), nullptr, tensor.data<float>()});
+    }
+    write_checkpoint(directory, config_json, tensors, static_cast<uint64_t>(max_shard_bytes));
+  });
+}
+
+std::shared_ptr<NativeModelOutput> NativeModel::forward(
+    const NativeTensor* features, const NativeTensor* attention_mask,
+    const NativeTensor* mask_time_indices, const NativeTensor* labels, bool hidden_states,
+    bool attentions, double am_softmax_scale, double am_softmax_margin) const {
   return guarded([&] {
     const GradMode no_gradients(false);
-    const Wav2Vec2BertModel& base = impl_->base();
+    const Config& config = impl_->model->base().config();
     const ModelInput input =
-        padded_input(take(features), take(attention_mask), take(mask_time_indices), base.config());
-    const Encoder::Request request{hidden_states, attentions, -1};
+        padded_input(take(features), take(attention_mask), take(mask_time_indices), config);
     auto result = std::make_shared<NativeModelOutput::Impl>();
-    result->heads = base.config().num_attention_heads;
-    if (const Wav2Vec2BertForCTC* ctc = impl_->ctc()) {
-      CtcModelOutput output = ctc->forward(input, request);
-      if (labels != nullptr) result->loss = ctc->loss(output, take(labels));
-      result->base = std::move(output.base);
-      result->logits = output.logits;
-    } else {
-      if (labels != nullptr) {
-        throw std::invalid_argument("labels are given, but Wav2Vec2BertModel has no loss");
-      }
-      result->base = base.forward(input, request);
+    result->heads = config.num_attention_heads;
+    result->output = impl_->model->forward(input, {hidden_states, attentions, -1, Tensor()});
+    if (labels != nullptr) {
+      result->loss =
+          impl_->model->loss(result->output, take(labels), {am_softmax_scale, am_softmax_margin});
     }
     return std::make_shared<NativeModelOutput>(std::move(result));
   });
@@ -351,19 +353,16 @@ std::shared_ptr<NativeModelOutput> NativeModel::encode(const NativeTensor* featu
                                                        bool attentions) const {
   return guarded([&] {
     const GradMode no_gradients(false);
-    const Wav2Vec2BertModel& base = impl_->base();
+    const Wav2Vec2BertModel& base = impl_->model->base();
     const ModelInput input = ragged_input(
         take(features), std::vector<int64_t>(lengths, lengths + utterances), base.config());
-    const Encoder::Request request{hidden_states, attentions, layer};
+    const Encoder::Request request{hidden_states, attentions, layer, Tensor()};
     auto result = std::make_shared<NativeModelOutput::Impl>();
     result->heads = base.config().num_attention_heads;
-    const Wav2Vec2BertForCTC* ctc = impl_->ctc();
-    if (ctc != nullptr && layer < 0) {
-      CtcModelOutput output = ctc->forward(input, request);
-      result->base = std::move(output.base);
-      result->logits = output.logits;
+    if (layer < 0) {
+      result->output = impl_->model->forward(input, request);
     } else {
-      result->base = base.forward(input, request);
+      result->output.base = base.forward(input, request);
     }
     return std::make_shared<NativeModelOutput>(std::move(result));
   });

@@ -48,8 +48,11 @@ class W2VBERT_API NativeModelOutput {
  public:
   std::shared_ptr<NativeTensor> last_hidden_state(int utterance) const;
   std::shared_ptr<NativeTensor> extract_features(int utterance) const;
-  /** Null unless the model has a head for CTC and was called for its logits. */
+  /** Null unless the model has a head and was called for its logits. Those of a whole utterance are
+   *  `[classes]`, or `[batch, classes]`. */
   std::shared_ptr<NativeTensor> logits(int utterance) const;
+  /** `[size]`, or `[batch, size]`; null unless the model gives x-vectors. */
+  std::shared_ptr<NativeTensor> embeddings(int utterance) const;
   /** A scalar, or one value per row for the reduction `none`. Null unless labels were given. */
   std::shared_ptr<NativeTensor> loss() const;
   /** Zero unless hidden states were asked for. */
@@ -73,12 +76,11 @@ class W2VBERT_API NativeModelOutput {
 /** A model with its parameters. Immutable: any number of threads may call it. */
 class W2VBERT_API NativeModel {
  public:
-  /** `model_class` is `Wav2Vec2BertModel` or `Wav2Vec2BertForCTC`. */
-  static std::shared_ptr<NativeModel> from_pretrained(const std::string& model_class,
-                                                      const std::string& directory,
-                                                      const std::string& config_json,
-                                                      bool initialize_missing,
-                                                      bool ignore_mismatched_sizes, int64_t seed);
+  /** `model_class` is the reference's name of the class; with `copy` the files are not kept mapped.
+   */
+  static std::shared_ptr<NativeModel> from_pretrained(
+      const std::string& model_class, const std::string& directory, const std::string& config_json,
+      bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy);
   /** Fresh parameters, drawn as the reference draws them. */
   static std::shared_ptr<NativeModel> initialize(const std::string& model_class,
                                                  const std::string& config_json, int64_t seed);
@@ -92,12 +94,19 @@ class W2VBERT_API NativeModel {
   /** A copy of one parameter. */
   std::shared_ptr<NativeTensor> parameter(const std::string& name) const;
 
-  /** Padded input; `attention_mask`, `mask_time_indices` and `labels` may be null. */
+  /** Writes `config_json` and the weights as safetensors, in shards of at most `max_shard_bytes`
+   * (0: one file). `dtype` is `F32`, `F16` or `BF16`. */
+  void save(const std::string& directory, const std::string& config_json, const std::string& dtype,
+            int64_t max_shard_bytes) const;
+
+  /** Padded input; `attention_mask`, `mask_time_indices` and `labels` may be null. The two numbers
+   *  are those of the additive margin softmax, the loss of x-vectors. */
   std::shared_ptr<NativeModelOutput> forward(const NativeTensor* features,
                                              const NativeTensor* attention_mask,
                                              const NativeTensor* mask_time_indices,
                                              const NativeTensor* labels, bool hidden_states,
-                                             bool attentions) const;
+                                             bool attentions, double am_softmax_scale,
+                                             double am_softmax_margin) const;
   /** Ragged input: the rows of `utterances` utterances one after the other. With `layer` >= 0 the
    *  result is that hidden state, and later layers are not computed. */
   std::shared_ptr<NativeModelOutput> encode(const NativeTensor* features, const int64_t* lengths,
