@@ -56,43 +56,70 @@ public final class Audio {
   }
 
   /**
-   * Reads a WAV file: RIFF, RF64 or BW64 with integer PCM of 8, 16, 24 or 32 bits or IEEE float of
-   * 32 or 64 bits, plain or WAVE_FORMAT_EXTENSIBLE. Integers become {@code sample / 2^(bits - 1)},
-   * so 16 bit is {@code sample / 32768} exactly (8 bit: {@code (sample - 128) / 128}). Chunks other
-   * than {@code fmt}, {@code ds64} and {@code data} are skipped. A data size that a program writing
-   * into a pipe could not fill in (0 or 0xFFFFFFFF, for example) means "until the end".
+   * Reads a WAV, FLAC, MP3 or Ogg file; its content decides which, not its name. All channels and
+   * the sample rate are kept.
    *
-   * @throws IllegalArgumentException if the content is not such a file, is damaged or is cut off
+   * <ul>
+   *   <li>WAV: RIFF, RF64 or BW64 with integer PCM of 8, 16, 24 or 32 bits or IEEE float of 32 or
+   *       64 bits, plain or WAVE_FORMAT_EXTENSIBLE. Integers become {@code sample / 2^(bits - 1)},
+   *       so 16 bit is {@code sample / 32768} exactly (8 bit: {@code (sample - 128) / 128}). Chunks
+   *       other than {@code fmt}, {@code ds64} and {@code data} are skipped. A data size that a
+   *       program writing into a pipe could not fill in (0 or 0xFFFFFFFF, for example) means "until
+   *       the end".
+   *   <li>FLAC of 4 to 32 bits: the samples of its source, exactly, divided in the same way. All
+   *       checksums are checked.
+   *   <li>MP3 (MPEG 1, 2 or 2.5, layer III), with or without ID3, APE or Lyrics3 tags. A file with
+   *       a LAME header has the length of its source; any other keeps the silence that encoders put
+   *       before the sound (with LAME 1105 samples) and behind it.
+   *   <li>Ogg with one stream of Vorbis, or of Opus, which is always at 48 kHz: with the length of
+   *       the source, and channels in the order of the file. An Opus gain is applied. Vorbis with
+   *       3, 5, 6 or 7 channels of which some are coupled, as encoders write 5.1, is refused.
+   * </ul>
+   *
+   * <p>MP3, Vorbis and Opus are decoded by the optional dependencies {@code
+   * com.badlogicgames.jlayer:jlayer}, {@code org.jcraft:jorbis} and {@code
+   * io.github.jaredmdobson:concentus}, which {@code w2vbert-platform} brings; on the module path
+   * also {@code --add-modules jlayer,jorbis,concentus}. A file that is cut off is refused, except
+   * an MP3 without a header that is cut between two frames; where the beginning is missing, an MP3
+   * begins with silence.
+   *
+   * @throws IllegalArgumentException if the content is not such a file, is damaged or is cut off,
+   *     or if a compressed clip would take more than half of the Java heap
+   * @throws W2vBertException if the decoder is not there
    * @throws IOException if reading fails
    */
   public static Audio read(Path file) throws IOException {
     long size = Files.isRegularFile(file) ? Files.size(file) : -1;
     try (InputStream in = Files.newInputStream(file)) {
-      return WavReader.read(in, size, file.toString());
+      return AudioReader.read(in, size, file.toString());
     }
   }
 
   /**
-   * Reads a WAV file, as {@link #read(Path)}, from a stream. The stream is read to the end of the
-   * samples and is not closed. Memory grows with the bytes that arrive, whatever the header says;
-   * limit the stream if its sender is not trusted.
+   * Reads a file, as {@link #read(Path)}, from a stream, which needs no mark and is not closed: of
+   * WAV to the end of the samples, of other formats further, up to its end. Memory grows with the
+   * bytes that arrive, whatever a header says; but a compressed file may decode to thousands of
+   * times its size, at most to half of the Java heap. Limit the stream, and how many are read at
+   * once, if senders are not trusted.
    *
-   * @throws IllegalArgumentException if the content is not such a file, is damaged or is cut off
+   * @throws IllegalArgumentException as {@link #read(Path)}
+   * @throws W2vBertException if the decoder is not there
    * @throws IOException if reading fails
    */
   public static Audio read(InputStream in) throws IOException {
-    return WavReader.read(Objects.requireNonNull(in, "in"), -1, "audio stream");
+    return AudioReader.read(Objects.requireNonNull(in, "in"), -1, "audio stream");
   }
 
   /**
-   * Reads a WAV file, as {@link #read(Path)}, from the bytes between position and limit. The buffer
-   * is left as it is; its byte order does not matter.
+   * Reads a file, as {@link #read(Path)}, from the bytes between position and limit. The buffer is
+   * left as it is; its byte order does not matter.
    *
-   * @throws IllegalArgumentException if the content is not such a file, is damaged or is cut off
+   * @throws IllegalArgumentException as {@link #read(Path)}
+   * @throws W2vBertException if the decoder is not there
    */
-  public static Audio read(ByteBuffer wav) {
+  public static Audio read(ByteBuffer file) {
     try {
-      return WavReader.read(new BufferStream(wav.duplicate()), wav.remaining(), "audio buffer");
+      return AudioReader.read(new BufferStream(file.duplicate()), file.remaining(), "audio buffer");
     } catch (IOException e) {
       throw new AssertionError("reading a buffer does no I/O", e);
     }
@@ -371,23 +398,12 @@ public final class Audio {
    * @throws IOException if writing fails
    */
   public void writeWav(Path file) throws IOException {
-    int blockAlign = 2 * channels();
-    long dataBytes = (long) length() * blockAlign;
-    if (dataBytes > 0x7FFFFFFFL) {
-      throw new IllegalArgumentException(
-          "Cannot write "
-              + file
-              + ": the samples take "
-              + dataBytes
-              + " bytes, expected at most "
-              + 0x7FFFFFFFL);
-    }
+    requireWavSize(file.toString());
     Path target = file.toAbsolutePath();
     Path temporary = target.resolveSibling(target.getFileName() + "." + UUID.randomUUID());
     try {
       try (OutputStream out = Files.newOutputStream(temporary, StandardOpenOption.CREATE_NEW)) {
-        out.write(wavHeader((int) dataBytes, blockAlign));
-        writeSamples(out, blockAlign);
+        writeWav(out);
       }
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
     } finally {
@@ -395,7 +411,34 @@ public final class Audio {
     }
   }
 
-  private byte[] wavHeader(int dataBytes, int blockAlign) {
+  /**
+   * Writes a 16-bit PCM WAV file, as {@link #writeWav(Path)}, to a stream, which is not closed.
+   *
+   * @throws IllegalArgumentException if the clip is too long for the format's 32-bit sizes
+   * @throws IOException if writing fails
+   */
+  public void writeWav(OutputStream out) throws IOException {
+    requireWavSize("audio stream");
+    out.write(wavHeader());
+    writeSamples(out);
+  }
+
+  private void requireWavSize(String target) {
+    long dataBytes = 2L * length() * channels();
+    if (dataBytes > 0x7FFFFFFFL) {
+      throw new IllegalArgumentException(
+          "Cannot write "
+              + target
+              + ": the samples take "
+              + dataBytes
+              + " bytes, expected at most "
+              + 0x7FFFFFFFL);
+    }
+  }
+
+  private byte[] wavHeader() {
+    int blockAlign = 2 * channels();
+    int dataBytes = length() * blockAlign;
     return ByteBuffer.allocate(WAV_HEADER_BYTES)
         .order(ByteOrder.LITTLE_ENDIAN)
         .put(new byte[] {'R', 'I', 'F', 'F'})
@@ -413,8 +456,8 @@ public final class Audio {
         .array();
   }
 
-  private void writeSamples(OutputStream out, int blockAlign) throws IOException {
-    ByteBuffer block = ByteBuffer.allocate(128 * blockAlign).order(ByteOrder.LITTLE_ENDIAN);
+  private void writeSamples(OutputStream out) throws IOException {
+    ByteBuffer block = ByteBuffer.allocate(128 * 2 * channels()).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < length(); i++) {
       for (float[] plane : planes) {
         int rounded = Math.round(plane[i] * 32768);

@@ -9,9 +9,9 @@ import java.util.Arrays;
 import java.util.Map;
 
 /**
- * Reads one RIFF/WAVE, RF64 or BW64 clip. Nothing is allocated on the word of a header: arrays grow
- * with the bytes that arrive. The RIFF size and the byte rate, wrong in many files, are not
- * checked.
+ * Reads one RIFF/WAVE, RF64 or BW64 clip, known by its first four bytes. Nothing is allocated on
+ * the word of a header: arrays grow with the bytes that arrive. The RIFF size and the byte rate,
+ * wrong in many files, are not checked.
  */
 final class WavReader {
   private static final int FORMAT_PCM = 0x0001;
@@ -107,19 +107,12 @@ final class WavReader {
 
   private void readRiffHeader() throws IOException {
     byte[] header = readUpTo(12);
-    if (header.length == 0) {
-      throw refuse("it is empty (0 bytes), expected a RIFF/WAVE file");
-    }
-    String id = header.length < 4 ? "" : chunkId(header);
-    wide = id.equals("RF64") || id.equals("BW64");
-    if (!id.equals("RIFF") && !wide) {
-      throw refuse("it " + describe(header) + ", expected a RIFF/WAVE file (\"RIFF\", \"RF64\")");
-    }
     requireBytes(header, 12, "the RIFF header");
+    wide = !chunkId(header).equals("RIFF");
     riffSize = little(header).getInt(4) & 0xFFFFFFFFL;
     String form = chunkId(Arrays.copyOfRange(header, 8, 12));
     if (!form.equals("WAVE")) {
-      throw refuse("RIFF form type is " + quote(form) + ", expected \"WAVE\"");
+      throw refuse("RIFF form type is " + AudioReader.quote(form) + ", expected \"WAVE\"");
     }
   }
 
@@ -364,49 +357,8 @@ final class WavReader {
     return new IllegalArgumentException("Cannot read " + source + ": " + what);
   }
 
-  /** What the first bytes of a file that is not RIFF say it is. */
-  private static String describe(byte[] header) {
-    String start = new String(header, StandardCharsets.ISO_8859_1);
-    int second = header.length < 2 ? 0 : header[1] & 0xFF;
-    boolean sync = (header[0] & 0xFF) == 0xFF && (second & 0xE0) == 0xE0;
-    String name = null;
-    if (start.startsWith("ID3") || sync && (second & 0x06) != 0) {
-      name = "MP3";
-    } else if (sync && (second & 0xF6) == 0xF0) {
-      name = "AAC";
-    } else if (start.startsWith("fLaC")) {
-      name = "FLAC";
-    } else if (start.startsWith("OggS")) {
-      name = "Ogg (Vorbis or Opus)";
-    } else if (start.startsWith("ftyp", 4)) {
-      name = "MP4";
-    } else if (start.startsWith("\u001AE\u00DF\u00A3")) {
-      name = "Matroska or WebM";
-    } else if (start.startsWith("FORM")) {
-      name = "AIFF";
-    } else if (start.startsWith(".snd")) {
-      name = "AU";
-    } else if (start.startsWith("#!AMR")) {
-      name = "AMR";
-    } else if (start.startsWith("riff")) {
-      name = "Sony Wave64";
-    } else if (start.startsWith("RIFX")) {
-      name = "big-endian RIFX";
-    }
-    String shown = "starts with " + quote(start.substring(0, Math.min(4, start.length())));
-    return name == null ? shown : "is " + name + " (" + shown + ")";
-  }
-
   private static String chunk(String id) {
-    return "chunk " + quote(id);
-  }
-
-  private static String quote(String text) {
-    StringBuilder quoted = new StringBuilder("\"");
-    for (char c : text.toCharArray()) {
-      quoted.append(c >= ' ' && c <= '~' ? String.valueOf(c) : String.format("\\x%02x", (int) c));
-    }
-    return quoted.append('"').toString();
+    return "chunk " + AudioReader.quote(id);
   }
 
   private static String chunkId(byte[] header) {

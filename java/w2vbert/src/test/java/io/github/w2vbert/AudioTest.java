@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
@@ -171,6 +172,9 @@ class AudioTest {
     Audio audio = Audio.ofInterleaved(all, 2, 44_100);
     Path file = folder.resolve("all.wav");
     audio.writeWav(file);
+    ByteArrayOutputStream stream = new ByteArrayOutputStream();
+    audio.writeWav(stream);
+    assertArrayEquals(Files.readAllBytes(file), stream.toByteArray());
     Audio back = Audio.read(file);
     assertEquals(44_100, back.sampleRate());
     assertArrayEquals(audio.samples(0), back.samples(0));

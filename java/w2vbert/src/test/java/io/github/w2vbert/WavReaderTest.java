@@ -221,12 +221,11 @@ class WavReaderTest {
 
   @Test
   void messagesNameTheSource() throws IOException {
-    Path file = folder.resolve("song.wav");
-    Files.write(file, new byte[] {'f', 'L', 'a', 'C', 0, 0, 0, 34, 0, 0, 0, 0});
+    byte[] bytes = {'R', 'I', 'F', 'F', 0, 0};
+    Path file = Files.write(folder.resolve("song.wav"), bytes);
     String message =
         assertThrows(IllegalArgumentException.class, () -> Audio.read(file)).getMessage();
-    assertTrue(message.startsWith("Cannot read " + file + ": it is FLAC"), message);
-    byte[] bytes = Files.readAllBytes(file);
+    assertTrue(message.startsWith("Cannot read " + file + ": it ends at byte 6"), message);
     assertRefused(bytes, "audio buffer");
     String stream =
         assertThrows(
@@ -237,11 +236,7 @@ class WavReaderTest {
 
   static Stream<Arguments> foreignFiles() {
     return Stream.of(
-        Arguments.of("ID3\3\0\0\0\0\0\0\0\0", "MP3"),
-        Arguments.of("\u00FF\u00FB\u0090\0", "MP3"),
         Arguments.of("\u00FF\u00F1\u0050\u0080", "AAC"),
-        Arguments.of("fLaC\0\0\0\"aaaa", "FLAC"),
-        Arguments.of("OggS\0\2\0\0\0\0\0\0", "Ogg"),
         Arguments.of("\0\0\0 ftypM4A ", "MP4"),
         Arguments.of("\u001AE\u00DF\u00A3\0\0\0\0", "Matroska"),
         Arguments.of("FORM\0\0\0\0AIFF", "AIFF"),
@@ -256,7 +251,7 @@ class WavReaderTest {
 
   @ParameterizedTest
   @MethodSource("foreignFiles")
-  void namesWhatIsNotWav(String start, String expected) {
+  void namesWhatIsNotRead(String start, String expected) {
     assertRefused(start.getBytes(StandardCharsets.ISO_8859_1), expected);
   }
 
