@@ -58,6 +58,13 @@ public record BaseModelOutput(
     }
   }
 
+  static void requireUtterance(int utterance, int batch) {
+    if (utterance < 0 || utterance >= batch) {
+      throw new IllegalArgumentException(
+          "utterance is " + utterance + "; this output has " + batch);
+    }
+  }
+
   @Override
   public void close() {
     Closing.all(lastHiddenState, extractFeatures);

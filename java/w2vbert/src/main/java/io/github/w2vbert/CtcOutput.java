@@ -1,5 +1,6 @@
 package io.github.w2vbert;
 
+import io.github.w2vbert.decoding.LogProbabilities;
 import io.github.w2vbert.internal.NativeModelOutput;
 import java.nio.FloatBuffer;
 
@@ -30,10 +31,7 @@ public record CtcOutput(Tensor logits, Tensor loss, BaseModelOutput base) implem
    */
   public int[] bestPath(int utterance) {
     int batch = logits.dimensions() == 3 ? Math.toIntExact(logits.size(0)) : 1;
-    if (utterance < 0 || utterance >= batch) {
-      throw new IllegalArgumentException(
-          "utterance is " + utterance + "; this output has " + batch);
-    }
+    BaseModelOutput.requireUtterance(utterance, batch);
     int time = Math.toIntExact(logits.size(-2));
     int vocabulary = Math.toIntExact(logits.size(-1));
     int frames = Math.toIntExact(base.lengths().get(utterance));
@@ -51,6 +49,24 @@ public record CtcOutput(Tensor logits, Tensor loss, BaseModelOutput base) implem
           }
           return path;
         });
+  }
+
+  /**
+   * The log-probabilities of every token in every valid frame, for one utterance of the batch: what
+   * the decoders take. Frames of padding, which are not trimmed anywhere else, are left out.
+   *
+   * @param utterance 0 for the first (and only one of an output of {@code encode})
+   * @throws IllegalArgumentException if there is no such utterance, or a score is not finite
+   */
+  public LogProbabilities logProbabilities(int utterance) {
+    int batch = logits.dimensions() == 3 ? Math.toIntExact(logits.size(0)) : 1;
+    BaseModelOutput.requireUtterance(utterance, batch);
+    int time = Math.toIntExact(logits.size(-2));
+    int vocabulary = Math.toIntExact(logits.size(-1));
+    int frames = Math.toIntExact(base.lengths().get(utterance));
+    float[] scores = new float[Math.multiplyExact(frames, vocabulary)];
+    logits.read(bytes -> bytes.asFloatBuffer().get(utterance * time * vocabulary, scores));
+    return LogProbabilities.ofLogits(scores, frames, vocabulary);
   }
 
   @Override

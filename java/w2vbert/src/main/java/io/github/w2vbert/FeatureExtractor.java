@@ -1,6 +1,7 @@
 package io.github.w2vbert;
 
 import io.github.w2vbert.NativeHandle.Lease;
+import io.github.w2vbert.hub.HubClient;
 import io.github.w2vbert.internal.NativeFeatureExtractor;
 import io.github.w2vbert.internal.NativeFeatures;
 import io.github.w2vbert.internal.NativeTensor;
@@ -29,6 +30,9 @@ import java.util.Objects;
  * reference silently takes the first channel.)
  */
 public final class FeatureExtractor implements AutoCloseable {
+  /** Samples of a mel frame. */
+  static final int FRAME_LENGTH = 400;
+
   private final NativeHandle<NativeFeatureExtractor> handle;
   private static final String FILE = "preprocessor_config.json";
 
@@ -72,6 +76,21 @@ public final class FeatureExtractor implements AutoCloseable {
   }
 
   /**
+   * The same in a checkpoint folder given as text, or in a checkpoint of the Hugging Face hub,
+   * whose small files are downloaded unless they are in the hub's cache (see {@link
+   * io.github.w2vbert.hub}).
+   *
+   * @param folderOrRepository an existing folder, or a repository of the hub as {@code org/name} or
+   *     {@code org/name@revision}
+   * @throws IllegalArgumentException as {@link #fromPretrained(Path)}, or if there is neither such
+   *     a folder nor such a repository
+   * @throws W2vBertException also if it cannot be downloaded
+   */
+  public static FeatureExtractor fromPretrained(String folderOrRepository) {
+    return fromPretrained(new HubClient().resolveWithoutWeights(folderOrRepository));
+  }
+
+  /**
    * An extractor from the text of a {@code preprocessor_config.json}; absent keys have the
    * reference's defaults.
    *
@@ -104,6 +123,11 @@ public final class FeatureExtractor implements AutoCloseable {
   /** Mel bins of one frame. */
   public int numMelBins() {
     return numMelBins;
+  }
+
+  /** Samples from one mel frame to the next: 160, whatever the sampling rate. */
+  public int hopLength() {
+    return 160;
   }
 
   /** Mel frames that are joined into one input frame. */

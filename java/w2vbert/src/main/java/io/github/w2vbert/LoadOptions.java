@@ -14,29 +14,56 @@ import java.util.Objects;
  *     they are refused
  * @param ignoresMismatchedSizes the same for parameters of another shape
  * @param seed of the draw
+ * @param layer the encoder ends with this hidden state, and nothing behind it is read from the
+ *     files; or null for the whole model
+ * @param copiesWeights whether weights are copied into memory of their own instead of being used
+ *     where the mapped file holds them
  */
 public record LoadOptions(
     Wav2Vec2BertConfig config,
     boolean initializesMissing,
     boolean ignoresMismatchedSizes,
-    long seed) {
+    long seed,
+    Integer layer,
+    boolean copiesWeights) {
 
   /** The checkpoint's own configuration; every parameter must be there. */
-  public static final LoadOptions DEFAULT = new LoadOptions(null, false, false, 0);
+  public static final LoadOptions DEFAULT = new LoadOptions(null, false, false, 0, null, false);
 
   /** These options with another configuration than the checkpoint's. */
   public LoadOptions withConfig(Wav2Vec2BertConfig other) {
     Objects.requireNonNull(other, "config");
-    return new LoadOptions(other, initializesMissing, ignoresMismatchedSizes, seed);
+    return new LoadOptions(
+        other, initializesMissing, ignoresMismatchedSizes, seed, layer, copiesWeights);
   }
 
   /** These options, but parameters that the checkpoint lacks are drawn with the given seed. */
   public LoadOptions withMissingInitialized(long withSeed) {
-    return new LoadOptions(config, true, ignoresMismatchedSizes, withSeed);
+    return new LoadOptions(config, true, ignoresMismatchedSizes, withSeed, layer, copiesWeights);
   }
 
   /** These options, but parameters of another shape are drawn with the given seed. */
   public LoadOptions withMismatchedSizesIgnored(long withSeed) {
-    return new LoadOptions(config, initializesMissing, true, withSeed);
+    return new LoadOptions(config, initializesMissing, true, withSeed, layer, copiesWeights);
+  }
+
+  /**
+   * These options for a {@link Wav2Vec2BertModel} that ends after one of its layers: its {@code
+   * lastHiddenState} is hidden state {@code last}, and later layers and the adapter are neither
+   * loaded nor computed. Its configuration says so. Text-to-speech pipelines that use layer 17 of
+   * 24 of the public checkpoint need 71 % of its memory.
+   */
+  public LoadOptions withLayer(int last) {
+    return new LoadOptions(
+        config, initializesMissing, ignoresMismatchedSizes, seed, last, copiesWeights);
+  }
+
+  /**
+   * These options, but the weights are copied into memory of their own: opening takes longer and
+   * processes do not share them, but a file that is shortened or overwritten in place later (which
+   * ends a process that has it mapped) does no harm.
+   */
+  public LoadOptions withCopiedWeights() {
+    return new LoadOptions(config, initializesMissing, ignoresMismatchedSizes, seed, layer, true);
   }
 }

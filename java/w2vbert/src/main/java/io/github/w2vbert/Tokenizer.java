@@ -2,6 +2,7 @@ package io.github.w2vbert;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.w2vbert.hub.HubClient;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -135,6 +136,26 @@ public final class Tokenizer {
   public static Tokenizer fromPretrained(Path directory, String targetLang) {
     return TokenizerFiles.load(
         requireGiven("directory", directory), requireGiven("targetLang", targetLang));
+  }
+
+  /**
+   * The same in a checkpoint folder given as text, or in a checkpoint of the Hugging Face hub,
+   * whose small files are downloaded unless they are in the hub's cache (see {@link
+   * io.github.w2vbert.hub}).
+   *
+   * @param folderOrRepository an existing folder, or a repository of the hub as {@code org/name} or
+   *     {@code org/name@revision}
+   * @throws IllegalArgumentException as {@link #fromPretrained(Path)}, or if there is neither such
+   *     a folder nor such a repository
+   * @throws W2vBertException also if it cannot be downloaded
+   */
+  public static Tokenizer fromPretrained(String folderOrRepository) {
+    return fromPretrained(new HubClient().resolveWithoutWeights(folderOrRepository));
+  }
+
+  /** As {@link #fromPretrained(String)}, with another language of a nested vocabulary. */
+  public static Tokenizer fromPretrained(String folderOrRepository, String targetLang) {
+    return fromPretrained(new HubClient().resolveWithoutWeights(folderOrRepository), targetLang);
   }
 
   /** Begins a tokenizer with one vocabulary, from token to id. */

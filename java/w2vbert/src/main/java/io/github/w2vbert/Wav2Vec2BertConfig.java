@@ -2,15 +2,18 @@ package io.github.w2vbert;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.w2vbert.hub.HubClient;
 import io.github.w2vbert.internal.Native;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 
 /**
@@ -52,6 +55,21 @@ public final class Wav2Vec2BertConfig {
       throw new W2vBertException(file + " cannot be read as UTF-8 text: " + e.getMessage(), e);
     }
     return parse(text, file.toString());
+  }
+
+  /**
+   * The same in a checkpoint folder given as text, or in a checkpoint of the Hugging Face hub,
+   * whose small files are downloaded unless they are in the hub's cache (see {@link
+   * io.github.w2vbert.hub}).
+   *
+   * @param folderOrRepository an existing folder, or a repository of the hub as {@code org/name} or
+   *     {@code org/name@revision}
+   * @throws IllegalArgumentException as {@link #fromPretrained(Path)}, or if there is neither such
+   *     a folder nor such a repository
+   * @throws W2vBertException also if it cannot be downloaded
+   */
+  public static Wav2Vec2BertConfig fromPretrained(String folderOrRepository) {
+    return fromPretrained(new HubClient().resolveWithoutWeights(folderOrRepository));
   }
 
   /**
@@ -108,10 +126,58 @@ public final class Wav2Vec2BertConfig {
     Json.write(directory.resolve("config.json"), toJson() + "\n");
   }
 
+  /** These options as they stand beside the weights of a model that was saved. */
+  Wav2Vec2BertConfig savedAs(String modelClass, DType dtype) {
+    ObjectNode saved = node.deepCopy();
+    saved.putArray("architectures").add(modelClass);
+    if (saved.has("dtype")) { // newer files; some have both
+      saved.put("dtype", dtype.toString());
+    }
+    if (!saved.has("dtype") || saved.has("torch_dtype")) {
+      saved.put("torch_dtype", dtype.toString());
+    }
+    return new Wav2Vec2BertConfig(saved);
+  }
+
   /** Class names of the checkpoint's model, such as {@code Wav2Vec2BertForCTC}; may be empty. */
   public List<String> architectures() {
     JsonNode names = node.path("architectures");
     return StreamSupport.stream(names.spliterator(), false).map(JsonNode::asText).toList();
+  }
+
+  /**
+   * Frames of the result for an utterance of so many input frames: fewer with an adapter. 0 if the
+   * utterance is too short for the adapter.
+   *
+   * @throws IllegalArgumentException if the number is negative
+   */
+  public long outputLength(long inputFrames) {
+    if (inputFrames < 0) {
+      throw new IllegalArgumentException("inputFrames is " + inputFrames + "; expected at least 0");
+    }
+    long frames = inputFrames;
+    for (int layer = 0; addAdapter() && layer < numAdapterLayers(); layer++) {
+      long room = frames + 2L * (adapterStride() / 2) - adapterKernelSize();
+      frames = frames == 0 || room < 0 ? 0 : room / adapterStride() + 1;
+    }
+    return frames;
+  }
+
+  /**
+   * Input frames from one frame of the result to the next: 1 without adapter. At most {@link
+   * Integer#MAX_VALUE}, beyond which no utterance has a second frame.
+   */
+  public long outputStride() {
+    long stride = 1;
+    for (int layer = 0; addAdapter() && layer < numAdapterLayers(); layer++) {
+      stride = Math.min(stride * adapterStride(), Integer.MAX_VALUE);
+    }
+    return stride;
+  }
+
+  /** Classes of a classification head: as many as {@code id2label} has, 2 without it. */
+  public int numLabels() {
+    return node.hasNonNull("id2label") ? node.get("id2label").size() : 2;
   }
 
   /** Names of the classes of a classification head, by number; empty if the file gives none. */
@@ -403,6 +469,29 @@ public final class Wav2Vec2BertConfig {
      */
     public Wav2Vec2BertConfig build() {
       return parse(changed.toString());
+    }
+
+    /** Names of the classes of a classification head, in order ({@code id2label}). */
+    public Builder labels(List<String> names) {
+      if (names.isEmpty()) {
+        throw new IllegalArgumentException("names is empty; expected at least one label");
+      }
+      Map<String, String> id2label = new LinkedHashMap<>();
+      Map<String, Integer> label2id = new LinkedHashMap<>();
+      for (String name : names) {
+        label2id.put(name, id2label.size());
+        id2label.put(String.valueOf(id2label.size()), name);
+      }
+      set("label2id", label2id);
+      return set("id2label", id2label);
+    }
+
+    /** So many classes, named {@code LABEL_0} and so on; 2 by default. */
+    public Builder numLabels(int count) {
+      if (count < 1) {
+        throw new IllegalArgumentException("num_labels is " + count + "; expected at least 1");
+      }
+      return labels(IntStream.range(0, count).mapToObj(number -> "LABEL_" + number).toList());
     }
 
     /** Tokens that a head for CTC scores; null if there is no such head. */

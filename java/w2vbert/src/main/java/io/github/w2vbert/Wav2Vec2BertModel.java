@@ -1,5 +1,6 @@
 package io.github.w2vbert;
 
+import io.github.w2vbert.hub.HubClient;
 import io.github.w2vbert.internal.NativeModel;
 import java.nio.file.Path;
 
@@ -40,6 +41,25 @@ public final class Wav2Vec2BertModel extends Wav2Vec2BertPreTrainedModel {
    */
   public static Wav2Vec2BertModel fromPretrained(Path directory, LoadOptions options) {
     return load(Wav2Vec2BertModel.class, directory, options, Wav2Vec2BertModel::new);
+  }
+
+  /**
+   * Loads a checkpoint folder, or a checkpoint of the Hugging Face hub, which is downloaded unless
+   * it is in the hub's cache (see {@link io.github.w2vbert.hub}).
+   *
+   * @param folderOrRepository an existing folder, or a repository of the hub as {@code org/name} or
+   *     {@code org/name@revision}
+   * @throws IllegalArgumentException as {@link #fromPretrained(Path)}, or if there is neither such
+   *     a folder nor such a repository
+   * @throws W2vBertException also if it cannot be downloaded
+   */
+  public static Wav2Vec2BertModel fromPretrained(String folderOrRepository) {
+    return fromPretrained(new HubClient().resolve(folderOrRepository));
+  }
+
+  /** As {@link #fromPretrained(String)}, with options. */
+  public static Wav2Vec2BertModel fromPretrained(String folderOrRepository, LoadOptions options) {
+    return fromPretrained(new HubClient().resolve(folderOrRepository), options);
   }
 
   /**

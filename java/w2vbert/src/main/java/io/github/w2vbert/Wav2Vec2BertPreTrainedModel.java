@@ -4,6 +4,8 @@ import io.github.w2vbert.NativeHandle.Lease;
 import io.github.w2vbert.internal.NativeModel;
 import io.github.w2vbert.internal.NativeModelOutput;
 import io.github.w2vbert.internal.NativeTensor;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,8 +34,9 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
 
   static <M extends Wav2Vec2BertPreTrainedModel> M load(
       Class<M> type, Path directory, LoadOptions options, Function<NativeModel, M> wrap) {
-    Wav2Vec2BertConfig config =
+    Wav2Vec2BertConfig own =
         options.config() == null ? Wav2Vec2BertConfig.fromPretrained(directory) : options.config();
+    Wav2Vec2BertConfig config = options.layer() == null ? own : upTo(options.layer(), own, type);
     M model =
         wrap.apply(
             NativeHandle.create(
@@ -44,12 +47,40 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
                         config.toJson(),
                         options.initializesMissing(),
                         options.ignoresMismatchedSizes(),
-                        options.seed())));
+                        options.seed(),
+                        options.copiesWeights())));
     LoadReport report = ((Wav2Vec2BertPreTrainedModel) model).loadReport;
-    warn(directory, "does not use", report.unexpected());
+    if (options.layer() == null) {
+      warn(directory, "does not use", report.unexpected());
+    }
     warn(directory, "drew afresh", report.missing());
     warn(directory, "drew afresh", report.mismatched());
     return model;
+  }
+
+  /** The configuration of an encoder that ends with the given hidden state. */
+  private static Wav2Vec2BertConfig upTo(int layer, Wav2Vec2BertConfig config, Class<?> type) {
+    if (type != Wav2Vec2BertModel.class) {
+      throw new IllegalArgumentException(
+          "the load options ask for layer "
+              + layer
+              + " only, but "
+              + type.getSimpleName()
+              + " has a head, which needs all layers; open Wav2Vec2BertModel");
+    }
+    if (layer < 1) {
+      throw new IllegalArgumentException(
+          "layer is "
+              + layer
+              + "; a model can be opened for the layers 1 to "
+              + config.numHiddenLayers());
+    }
+    requireLayer(layer, config);
+    return config.toBuilder()
+        .numHiddenLayers(layer)
+        .addAdapter(false)
+        .useIntermediateFfnBeforeAdapter(false)
+        .build();
   }
 
   private static void warn(Path directory, String what, List<String> names) {
@@ -101,6 +132,17 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
       Tensor labels,
       OutputOptions options,
       Function<NativeModelOutput, R> wrap) {
+    return runPadded(features, maskTimeIndices, labels, options, AmSoftmax.DEFAULT, wrap);
+  }
+
+  /** The same with the numbers of the loss of x-vectors. */
+  final <R> R runPadded(
+      Features features,
+      Tensor maskTimeIndices,
+      Tensor labels,
+      OutputOptions options,
+      AmSoftmax amSoftmax,
+      Function<NativeModelOutput, R> wrap) {
     return ComputeThreads.run(
         () ->
             handle.call(
@@ -116,7 +158,9 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
                               masked.pointer(),
                               targets.pointer(),
                               options.hiddenStates(),
-                              options.attentions())) {
+                              options.attentions(),
+                              amSoftmax.scale(),
+                              amSoftmax.margin())) {
                     return wrap.apply(output);
                   }
                 }));
@@ -150,6 +194,44 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
                     return made.keep(new OutputList<>(results));
                   }
                 }));
+  }
+
+  /**
+   * Writes the model as the reference does, so that either library can open it: {@code config.json}
+   * and {@code model.safetensors}. The files take their places when all are complete. Tokenizer and
+   * extractor are written by {@link Wav2Vec2BertProcessor#savePretrained}.
+   *
+   * @param directory is made if it does not exist; a model that is in it is replaced, and links, as
+   *     in the hub's cache, become files. Two processes must not write into one folder at once.
+   * @throws W2vBertException if a file cannot be written; none is left half-written
+   * @throws IllegalStateException if this model is closed
+   */
+  public void savePretrained(Path directory) {
+    savePretrained(directory, SaveOptions.DEFAULT);
+  }
+
+  /**
+   * The same with another type or in shards.
+   *
+   * @throws W2vBertException if a file cannot be written; none is left half-written
+   * @throws IllegalStateException if this model is closed
+   */
+  public void savePretrained(Path directory, SaveOptions options) {
+    try {
+      Files.createDirectories(directory);
+    } catch (IOException e) {
+      throw new W2vBertException("cannot make the folder " + directory + ": " + e, e);
+    }
+    String saved = config.savedAs(getClass().getSimpleName(), options.dtype()).toJson() + "\n";
+    handle.call(
+        model -> {
+          model.save(
+              directory.toAbsolutePath().toString(),
+              saved,
+              options.safetensorsDtype(),
+              options.maxShardBytes());
+          return null;
+        });
   }
 
   static void requireLayer(int layer, Wav2Vec2BertConfig config) {

@@ -1,5 +1,6 @@
 package io.github.w2vbert;
 
+import io.github.w2vbert.hub.HubClient;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -43,7 +44,22 @@ public final class Wav2Vec2BertProcessor implements AutoCloseable {
   }
 
   /**
-   * Writes the files that {@link #fromPretrained} reads.
+   * The same in a checkpoint folder given as text, or in a checkpoint of the Hugging Face hub,
+   * whose small files are downloaded unless they are in the hub's cache (see {@link
+   * io.github.w2vbert.hub}).
+   *
+   * @param folderOrRepository an existing folder, or a repository of the hub as {@code org/name} or
+   *     {@code org/name@revision}
+   * @throws IllegalArgumentException as {@link #fromPretrained(Path)}, or if there is neither such
+   *     a folder nor such a repository
+   * @throws W2vBertException also if it cannot be downloaded
+   */
+  public static Wav2Vec2BertProcessor fromPretrained(String folderOrRepository) {
+    return fromPretrained(new HubClient().resolveWithoutWeights(folderOrRepository));
+  }
+
+  /**
+   * Writes the files that {@link #fromPretrained(Path)} reads.
    *
    * @throws W2vBertException if a file cannot be written; none is left half-written
    */

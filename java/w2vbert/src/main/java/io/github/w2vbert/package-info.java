@@ -34,7 +34,8 @@
  * once). On JDK 24 and later start the JVM with {@code
  * --enable-native-access=org.bytedeco.javacpp,io.github.w2vbert} (on the module path) or {@code
  * --enable-native-access=ALL-UNNAMED} (on the class path). On the module path add {@code
- * --add-modules ALL-MODULE-PATH}, since nothing requires the modules that hold native libraries.
+ * --add-modules ALL-MODULE-PATH}, since nothing requires the modules that hold native libraries,
+ * nor the decoders of MP3 and Ogg ({@code jlayer,jorbis,concentus}).
  *
  * <p>Loading sets two process-wide defaults unless you have set them: {@code GOMP_SPINCOUNT}, so
  * that idle OpenMP threads do not hold up working ones on busy machines, and {@code
@@ -42,7 +43,8 @@
  * limit that JavaCPP derives from the Java heap.
  *
  * <p>Weights are mapped into memory, not read: a model file must not be shortened or overwritten in
- * place while a model that was loaded from it is open (replacing it under the same name is fine).
+ * place while a model that was loaded from it is open (replacing it under the same name is fine),
+ * unless it was loaded with {@link io.github.w2vbert.LoadOptions#withCopiedWeights}.
  *
  * <h2>Errors</h2>
  *

@@ -7,12 +7,18 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 
-/** A model of either class, whose results are copied and named as the recorded ones. */
+/** A model of any class, whose results are copied and named as the recorded ones. */
 final class AnyModel implements AutoCloseable {
-  static final Set<String> CLASSES = Set.of("Wav2Vec2BertModel", "Wav2Vec2BertForCTC");
+  /** The reference's names of the classes. */
+  static final List<String> CLASSES =
+      List.of(
+          "Wav2Vec2BertModel",
+          "Wav2Vec2BertForCTC",
+          "Wav2Vec2BertForSequenceClassification",
+          "Wav2Vec2BertForAudioFrameClassification",
+          "Wav2Vec2BertForXVector");
 
   /** A copied tensor. */
   record Values(long[] shape, float[] numbers) {
@@ -24,84 +30,127 @@ final class AnyModel implements AutoCloseable {
   /** What a call returned, closed. */
   record Result(Map<String, Values> values, List<Long> lengths) {}
 
-  private final Wav2Vec2BertModel model; // or null
-  private final Wav2Vec2BertForCTC ctc; // or null
+  private final Wav2Vec2BertPreTrainedModel model;
 
-  private AnyModel(Wav2Vec2BertModel model, Wav2Vec2BertForCTC ctc) {
+  AnyModel(Wav2Vec2BertPreTrainedModel model) {
     this.model = model;
-    this.ctc = ctc;
   }
 
   static AnyModel load(String className, Path folder, LoadOptions options) {
-    return switch (className) {
-      case "Wav2Vec2BertModel" ->
-          new AnyModel(Wav2Vec2BertModel.fromPretrained(folder, options), null);
-      case "Wav2Vec2BertForCTC" ->
-          new AnyModel(null, Wav2Vec2BertForCTC.fromPretrained(folder, options));
-      default -> throw new IllegalArgumentException(className);
-    };
+    return new AnyModel(
+        switch (className) {
+          case "Wav2Vec2BertModel" -> Wav2Vec2BertModel.fromPretrained(folder, options);
+          case "Wav2Vec2BertForCTC" -> Wav2Vec2BertForCTC.fromPretrained(folder, options);
+          case "Wav2Vec2BertForSequenceClassification" ->
+              Wav2Vec2BertForSequenceClassification.fromPretrained(folder, options);
+          case "Wav2Vec2BertForAudioFrameClassification" ->
+              Wav2Vec2BertForAudioFrameClassification.fromPretrained(folder, options);
+          case "Wav2Vec2BertForXVector" -> Wav2Vec2BertForXVector.fromPretrained(folder, options);
+          default -> throw new IllegalArgumentException(className);
+        });
+  }
+
+  static AnyModel initialize(String className, Wav2Vec2BertConfig config, long seed) {
+    return new AnyModel(
+        switch (className) {
+          case "Wav2Vec2BertModel" -> Wav2Vec2BertModel.initialize(config, seed);
+          case "Wav2Vec2BertForCTC" -> Wav2Vec2BertForCTC.initialize(config, seed);
+          case "Wav2Vec2BertForSequenceClassification" ->
+              Wav2Vec2BertForSequenceClassification.initialize(config, seed);
+          case "Wav2Vec2BertForAudioFrameClassification" ->
+              Wav2Vec2BertForAudioFrameClassification.initialize(config, seed);
+          case "Wav2Vec2BertForXVector" -> Wav2Vec2BertForXVector.initialize(config, seed);
+          default -> throw new IllegalArgumentException(className);
+        });
   }
 
   Wav2Vec2BertPreTrainedModel get() {
-    return model != null ? model : ctc;
+    return model;
   }
 
   Result forward(Features features, Tensor maskTime, Tensor labels, OutputOptions options) {
-    if (ctc != null) {
-      assertNull(maskTime, "a model for CTC takes no mask_time_indices, as in the reference");
-      try (CtcOutput output = ctc.forward(features, labels, options)) {
-        return result(output);
-      }
+    if (model instanceof Wav2Vec2BertModel encoder) {
+      assertNull(labels, "the encoder alone takes no labels");
+      return closed(encoder.forward(features, maskTime, options));
     }
-    assertNull(labels, "the encoder alone takes no labels");
-    try (BaseModelOutput output = model.forward(features, maskTime, options)) {
-      return result(output);
+    assertNull(maskTime, "a model with a head takes no mask_time_indices, as in the reference");
+    if (model instanceof Wav2Vec2BertForCTC head) {
+      return closed(head.forward(features, labels, options));
+    } else if (model instanceof Wav2Vec2BertForSequenceClassification head) {
+      return closed(head.forward(features, labels, options));
+    } else if (model instanceof Wav2Vec2BertForAudioFrameClassification head) {
+      return closed(head.forward(features, labels, options));
     }
+    return closed(((Wav2Vec2BertForXVector) model).forward(features, labels, options));
   }
 
   List<Result> encode(RaggedFeatures features, OutputOptions options) {
     List<Result> results = new ArrayList<>();
-    if (ctc != null) {
-      for (CtcOutput output : ctc.encode(features, options)) {
-        try (output) {
-          results.add(result(output));
-        }
-      }
-    } else {
-      for (BaseModelOutput output : model.encode(features, options)) {
-        try (output) {
-          results.add(result(output));
-        }
-      }
+    for (AutoCloseable output : outputs(features, options)) {
+      results.add(closed(output));
     }
     assertEquals(features.utterances(), results.size());
     return results;
   }
 
-  private static Result result(CtcOutput output) {
-    Result result = result(output.base());
-    result.values.put("logits", Values.of(output.logits()));
-    if (output.loss() != null) {
-      result.values.put("loss", Values.of(output.loss()));
+  private OutputList<? extends AutoCloseable> outputs(
+      RaggedFeatures features, OutputOptions options) {
+    if (model instanceof Wav2Vec2BertModel encoder) {
+      return encoder.encode(features, options);
+    } else if (model instanceof Wav2Vec2BertForCTC head) {
+      return head.encode(features, options);
+    } else if (model instanceof Wav2Vec2BertForSequenceClassification head) {
+      return head.encode(features, options);
+    } else if (model instanceof Wav2Vec2BertForAudioFrameClassification head) {
+      return head.encode(features, options);
     }
-    return result;
+    return ((Wav2Vec2BertForXVector) model).encode(features, options);
   }
 
-  private static Result result(BaseModelOutput output) {
+  private static Result closed(AutoCloseable output) {
+    try (output) {
+      if (output instanceof CtcOutput ctc) {
+        return result(ctc.base(), ctc.logits(), ctc.loss(), null);
+      } else if (output instanceof SequenceClassifierOutput sequence) {
+        return result(sequence.base(), sequence.logits(), sequence.loss(), null);
+      } else if (output instanceof FrameClassifierOutput frames) {
+        return result(frames.base(), frames.logits(), frames.loss(), null);
+      } else if (output instanceof XVectorOutput speaker) {
+        return result(speaker.base(), speaker.logits(), speaker.loss(), speaker.embeddings());
+      }
+      return result((BaseModelOutput) output, null, null, null);
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static Result result(
+      BaseModelOutput base, Tensor logits, Tensor loss, Tensor embeddings) {
     Map<String, Values> values = new TreeMap<>();
-    values.put("last_hidden_state", Values.of(output.lastHiddenState()));
-    values.put("extract_features", Values.of(output.extractFeatures()));
-    for (int i = 0; i < output.hiddenStates().size(); i++) {
-      values.put("hidden_states." + i, Values.of(output.hiddenStates().get(i)));
+    values.put("last_hidden_state", Values.of(base.lastHiddenState()));
+    values.put("extract_features", Values.of(base.extractFeatures()));
+    for (int i = 0; i < base.hiddenStates().size(); i++) {
+      values.put("hidden_states." + i, Values.of(base.hiddenStates().get(i)));
     }
-    for (int i = 0; i < output.attentions().size(); i++) {
-      values.put("attentions." + i, Values.of(output.attentions().get(i)));
+    for (int i = 0; i < base.attentions().size(); i++) {
+      values.put("attentions." + i, Values.of(base.attentions().get(i)));
     }
-    return new Result(values, output.lengths());
+    put(values, "logits", logits);
+    put(values, "loss", loss);
+    put(values, "embeddings", embeddings);
+    return new Result(values, base.lengths());
+  }
+
+  private static void put(Map<String, Values> values, String name, Tensor tensor) {
+    if (tensor != null) {
+      values.put(name, Values.of(tensor));
+    }
   }
 
   @Override
   public void close() {
-    get().close();
+    model.close();
   }
 }

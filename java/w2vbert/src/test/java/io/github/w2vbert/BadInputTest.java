@@ -629,7 +629,7 @@ class BadInputTest {
       changed.put("lm_head.bias", integers);
       Checkpoints.save(changed, folder);
       assertRefused(
-          "tensor 'lm_head.bias' has dtype I64; expected F32, F16 or BF16",
+          "tensor 'lm_head.bias' has dtype I64; expected F32, F16, BF16 or F64",
           () -> Wav2Vec2BertForCTC.fromPretrained(folder));
     } finally {
       Closing.all(tensors.values().toArray(Tensor[]::new));

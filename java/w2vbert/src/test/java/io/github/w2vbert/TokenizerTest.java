@@ -240,7 +240,7 @@ class TokenizerTest {
 
   @Test
   void rejectsNull() {
-    assertRefused("directory is null", () -> Tokenizer.fromPretrained(null));
+    assertRefused("directory is null", () -> Tokenizer.fromPretrained((Path) null));
     assertRefused("targetLang is null", () -> Tokenizer.fromPretrained(temp, null));
     assertRefused("vocabulary is null", () -> Tokenizer.builder(null));
     assertRefused("vocabularies is null", () -> Tokenizer.nestedBuilder(null));
