@@ -21,24 +21,37 @@ import picocli.CommandLine.Option;
 final class FeaturesCommand extends MatrixCommand {
   @Option(
       names = "--model",
-      paramLabel = "DIR",
+      paramLabel = ModelFolder.LABEL,
       required = true,
-      description = "Folder with preprocessor_config.json.")
-  private Path model;
+      description = ModelFolder.WHAT + "preprocessor_config.json.")
+  private String model;
+
+  @Option(
+      names = {"-o", "--output"},
+      paramLabel = "OUT",
+      required = true,
+      description =
+          "What to write: OUT.safetensors with a tensor per file, named by the file's name without"
+              + " its folder, or OUT.npy for a single file. It appears when all is done; files that"
+              + " failed are not in it.")
+  private Path output;
 
   @Override
   public Integer call() throws IOException {
     requireOptions(1);
-    requireOutput();
-    try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(model)) {
+    requireOutput(output, false);
+    Path folder = ModelFolder.withoutWeights(model, err());
+    try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder)) {
       return write(
+          output,
           extractor.samplingRate(),
           1,
           clips -> {
             try (RaggedFeatures features = extractor.extractRagged(clips)) {
               return List.of(Matrix.of(features.frames()));
             }
-          });
+          },
+          (clip, matrix) -> {});
     }
   }
 }

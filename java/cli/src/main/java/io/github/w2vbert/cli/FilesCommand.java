@@ -5,9 +5,13 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
+import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
@@ -19,6 +23,9 @@ import picocli.CommandLine.Spec;
 
 /** A command that works through audio files: one that fails is reported, the others continue. */
 abstract class FilesCommand implements Callable<Integer> {
+  private static final Path STANDARD_INPUT = Path.of("-");
+  private static final int AS_RECORDED = 0; // instead of a sampling rate
+
   @Spec private CommandSpec spec;
 
   @ParentCommand private Main main;
@@ -26,7 +33,9 @@ abstract class FilesCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "FILE",
       arity = "1..*",
-      description = "WAV files of any sampling rate; what is not mono needs --channel or --mix.")
+      description =
+          "WAV, FLAC, MP3 or Ogg (Vorbis, Opus) files of any sampling rate, or - for the standard"
+              + " input; what is not mono needs --channel or --mix.")
   private List<Path> files;
 
   @ArgGroup private Downmix downmix;
@@ -42,8 +51,13 @@ abstract class FilesCommand implements Callable<Integer> {
     private boolean mix;
   }
 
-  /** One file: its length in seconds as recorded, and its samples as the model takes them. */
+  /** One file: its length in seconds as recorded, and its samples, one channel of them. */
   record Clip(Path file, double seconds, Audio audio) {}
+
+  /** Computes one result per clip, or throws an exception if any of the clips is at fault. */
+  interface Work<R> {
+    List<R> apply(List<Clip> clips) throws IOException;
+  }
 
   /** Takes the result of one clip. */
   interface Sink<R> {
@@ -66,8 +80,50 @@ abstract class FilesCommand implements Callable<Integer> {
     return new ParameterException(spec.commandLine(), message);
   }
 
+  /** What a file is called without its folder. */
+  static String name(Path file) {
+    return file.equals(STANDARD_INPUT)
+        ? "stdin"
+        : Objects.toString(file.getFileName(), file.toString());
+  }
+
+  /** What a file is called without its folder and ending. */
+  static String stem(Path file) {
+    String name = name(file);
+    int dot = name.lastIndexOf('.');
+    return dot > 0 ? name.substring(0, dot) : name;
+  }
+
+  /**
+   * Makes options of the library from arguments.
+   *
+   * @param given the arguments, for the message if the library refuses them
+   */
+  final <T> T usage(String given, Supplier<T> made) {
+    try {
+      return made.get();
+    } catch (IllegalArgumentException e) {
+      throw wrongUsage(given + ": " + e.getMessage());
+    }
+  }
+
+  /** Changes options of the library by an argument if it is given. */
+  final <O, V> O change(O options, String name, V value, BiFunction<O, V, O> change) {
+    return value == null ? options : usage(name + " " + value, () -> change.apply(options, value));
+  }
+
+  /** Refuses an argument without what it concerns. */
+  final void requireEffect(String name, Object value, boolean hasEffect, String needed) {
+    if (value != null && !hasEffect) {
+      throw wrongUsage(name + " has no effect without " + needed);
+    }
+  }
+
   /** Checks what can be checked without a file. */
   final void requireOptions(int batch) {
+    if (Collections.frequency(files, STANDARD_INPUT) > 1) {
+      throw wrongUsage("- is given twice; the standard input can be read once");
+    }
     if (downmix != null && downmix.channel != null && downmix.channel < 0) {
       throw wrongUsage("--channel is " + downmix.channel + "; expected 0 or more");
     }
@@ -79,12 +135,22 @@ abstract class FilesCommand implements Callable<Integer> {
   /**
    * Computes results for all files, up to `batch` at a time, and hands them on in order.
    *
+   * @param rate to which clips are resampled
    * @param work one result per clip, or an exception if any of the clips is at fault
    * @return the exit status
    * @throws IOException if the sink fails, which ends the work
    */
   final <R> int process(int rate, int batch, Function<List<Audio>, List<R>> work, Sink<R> sink)
       throws IOException {
+    return run(rate, batch, clips -> work.apply(clips.stream().map(Clip::audio).toList()), sink);
+  }
+
+  /** The same for clips at the rates at which they were recorded. */
+  final <R> int process(int batch, Work<R> work, Sink<R> sink) throws IOException {
+    return run(AS_RECORDED, batch, work, sink);
+  }
+
+  private <R> int run(int rate, int batch, Work<R> work, Sink<R> sink) throws IOException {
     Progress progress = Progress.of(err(), files.size());
     int failures = 0;
     for (int begin = 0; begin < files.size(); begin += batch) {
@@ -105,16 +171,15 @@ abstract class FilesCommand implements Callable<Integer> {
     return failures == 0 ? ExitCode.OK : ExitCode.SOFTWARE;
   }
 
-  private <R> int compute(
-      List<Clip> clips, Function<List<Audio>, List<R>> work, Sink<R> sink, Progress progress)
+  private <R> int compute(List<Clip> clips, Work<R> work, Sink<R> sink, Progress progress)
       throws IOException {
     if (clips.isEmpty()) {
       return 0;
     }
     List<R> results;
     try {
-      results = work.apply(clips.stream().map(Clip::audio).toList());
-    } catch (RuntimeException e) {
+      results = work.apply(clips);
+    } catch (IOException | RuntimeException e) {
       progress.clear();
       if (clips.size() == 1) {
         Failures.report(err(), clips.get(0).file(), e, main.verbose());
@@ -134,7 +199,7 @@ abstract class FilesCommand implements Callable<Integer> {
   }
 
   private Clip read(Path file, int rate) throws IOException {
-    Audio audio = Audio.read(file);
+    Audio audio = file.equals(STANDARD_INPUT) ? Audio.read(System.in) : Audio.read(file);
     Audio mono = audio;
     if (downmix != null) {
       mono = downmix.mix ? audio.mixToMono() : audio.channel(downmix.channel);
@@ -146,6 +211,6 @@ abstract class FilesCommand implements Callable<Integer> {
               + " channels; choose one with --channel N or take their mean with --mix");
     }
     double seconds = (double) audio.length() / audio.sampleRate();
-    return new Clip(file, seconds, mono.resample(rate));
+    return new Clip(file, seconds, rate == AS_RECORDED ? mono : mono.resample(rate));
   }
 }

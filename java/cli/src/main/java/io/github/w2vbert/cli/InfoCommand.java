@@ -7,8 +7,6 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.w2vbert.ParameterInfo;
 import io.github.w2vbert.Wav2Vec2BertConfig;
-import io.github.w2vbert.Wav2Vec2BertForCTC;
-import io.github.w2vbert.Wav2Vec2BertModel;
 import io.github.w2vbert.Wav2Vec2BertPreTrainedModel;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -25,16 +23,16 @@ import picocli.CommandLine.Spec;
 /** Describes a checkpoint. */
 @Command(
     name = "info",
-    description = "Describes a model: its configuration and parameters.",
+    description = "Describes a model: its class, weights, configuration and parameters.",
     footerHeading = "%nExamples:%n",
     footer = {"  w2vbert info my-model", "  w2vbert info my-model --json | jq .config.hidden_size"})
 final class InfoCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Parameters(
-      paramLabel = "MODEL",
-      description = "Folder with config.json and model.safetensors (or its shards).")
-  private Path model;
+      paramLabel = ModelFolder.LABEL,
+      description = ModelFolder.WHAT + "config.json and model.safetensors (or its shards).")
+  private String model;
 
   @Option(names = "--json", description = "One JSON object.")
   private boolean json;
@@ -42,22 +40,19 @@ final class InfoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
-    try (Wav2Vec2BertPreTrainedModel loaded = load()) {
+    Path folder = ModelFolder.of(model, spec.commandLine().getErr());
+    // The class that the configuration names, or the encoder alone.
+    ModelClass type =
+        ModelClass.of(Wav2Vec2BertConfig.fromPretrained(folder)).orElse(ModelClass.ENCODER);
+    try (Wav2Vec2BertPreTrainedModel loaded = type.load(folder)) {
+      WeightFiles weights = WeightFiles.of(folder);
       if (json) {
-        out.println(describe(loaded));
+        out.println(describe(type, loaded, weights));
       } else {
-        print(loaded, out);
+        print(type, loaded, weights, out);
       }
     }
     return 0;
-  }
-
-  /** Loads the class that the configuration names, or the encoder alone. */
-  private Wav2Vec2BertPreTrainedModel load() {
-    String ctc = Wav2Vec2BertForCTC.class.getSimpleName();
-    return Wav2Vec2BertConfig.fromPretrained(model).architectures().contains(ctc)
-        ? Wav2Vec2BertForCTC.fromPretrained(model)
-        : Wav2Vec2BertModel.fromPretrained(model);
   }
 
   private static JsonNode config(Wav2Vec2BertPreTrainedModel loaded) throws IOException {
@@ -75,10 +70,28 @@ final class InfoCommand implements Callable<Integer> {
         .sum();
   }
 
-  private ObjectNode describe(Wav2Vec2BertPreTrainedModel loaded) throws IOException {
+  private ObjectNode describe(
+      ModelClass type, Wav2Vec2BertPreTrainedModel loaded, WeightFiles weights) throws IOException {
+    Wav2Vec2BertConfig options = loaded.config();
     ObjectNode node = JsonNodeFactory.instance.objectNode();
-    node.put("model", model.toString());
-    node.put("class", loaded.getClass().getSimpleName());
+    node.put("model", model);
+    node.put("class", type.toString());
+    if (type.hasLabels()) {
+      ArrayNode labels = node.putArray("labels");
+      ModelClass.labels(options).forEach(labels::add);
+    }
+    if (options.addAdapter()) {
+      node.putObject("adapter")
+          .put("layers", options.numAdapterLayers())
+          .put("stride", options.outputStride());
+    } else {
+      node.putNull("adapter");
+    }
+    ArrayNode files = node.putArray("weightFiles");
+    weights.files().forEach(files::add);
+    node.put("weightBytes", weights.bytes());
+    ArrayNode types = node.putArray("weightTypes");
+    weights.types().forEach(types::add);
     node.set("config", config(loaded));
     node.put("parameterCount", elements(loaded));
     node.put("parameterBytes", Float.BYTES * elements(loaded));
@@ -95,14 +108,24 @@ final class InfoCommand implements Callable<Integer> {
     return node;
   }
 
-  private void print(Wav2Vec2BertPreTrainedModel loaded, PrintWriter out) throws IOException {
+  private void print(
+      ModelClass type, Wav2Vec2BertPreTrainedModel loaded, WeightFiles weights, PrintWriter out)
+      throws IOException {
+    Wav2Vec2BertConfig options = loaded.config();
     List<ParameterInfo> parameters = loaded.parameters();
     long bytes = Float.BYTES * elements(loaded);
     long mapped = Float.BYTES * mappedElements(loaded);
     out.printf("model       %s%n", model);
-    out.printf("class       %s%n", loaded.getClass().getSimpleName());
+    out.printf("class       %s%n", type);
+    if (type.hasLabels()) {
+      out.printf("labels      %d%n", options.numLabels());
+    }
+    out.printf("adapter     %s%n", adapter(options));
+    out.printf("weights     %s%n", weights);
     out.printf(Locale.ROOT, "parameters  %,d in %d tensors%n", elements(loaded), parameters.size());
-    out.printf("memory      %s, and %s mapped from the file%n", size(bytes - mapped), size(mapped));
+    out.printf(
+        "memory      %s, and %s mapped from the file%n",
+        ByteSize.text(bytes - mapped), ByteSize.text(mapped));
     if (!loaded.loadReport().unexpected().isEmpty()) {
       out.printf("unused      %s%n", String.join(", ", loaded.loadReport().unexpected()));
     }
@@ -128,12 +151,13 @@ final class InfoCommand implements Callable<Integer> {
     }
   }
 
-  private static String size(long bytes) {
-    if (bytes < 1_000_000) {
-      return String.format(Locale.ROOT, "%.1f kB", bytes / 1e3);
-    }
-    return bytes < 1_000_000_000
-        ? String.format(Locale.ROOT, "%.1f MB", bytes / 1e6)
-        : String.format(Locale.ROOT, "%.2f GB", bytes / 1e9);
+  private static String adapter(Wav2Vec2BertConfig options) {
+    return options.addAdapter()
+        ? options.numAdapterLayers()
+            + (options.numAdapterLayers() == 1 ? " layer" : " layers")
+            + ", one frame for "
+            + options.outputStride()
+            + " of the encoder"
+        : "none";
   }
 }

@@ -5,6 +5,8 @@ import java.io.FileOutputStream;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -14,13 +16,19 @@ import picocli.CommandLine.ScopeType;
 /** The command {@code w2vbert}. */
 @Command(
     name = "w2vbert",
-    description = "Speech to text, embeddings and features with Wav2Vec2-BERT.",
+    description = "Speech to text, labels, embeddings and features with Wav2Vec2-BERT.",
     versionProvider = Version.class,
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
       TranscribeCommand.class,
+      AlignCommand.class,
+      PlotCommand.class,
       EmbedCommand.class,
       FeaturesCommand.class,
+      ClassifyCommand.class,
+      SpeakersCommand.class,
+      FramesCommand.class,
+      ConvertCommand.class,
       InfoCommand.class,
       DoctorCommand.class,
       CompletionCommand.class
@@ -29,11 +37,15 @@ import picocli.CommandLine.ScopeType;
     footer = {
       "  w2vbert doctor",
       "  w2vbert transcribe call.wav --model my-model",
+      "  w2vbert plot call.wav --model my-model -o call.html",
       "  w2vbert transcribe --help",
       "",
       "Exit status: 0 success, 1 failure (of any file), 2 wrong usage."
     })
 public final class Main {
+  private static final Pattern REPEATED =
+      Pattern.compile("expected only one match but got .*=\\{(-[^= }]+)[^{}]*\\}", Pattern.DOTALL);
+
   @Option(
       names = {"-h", "--help"},
       usageHelp = true,
@@ -101,8 +113,17 @@ public final class Main {
         .getErr()
         .printf(
             "w2vbert: %s (see %s --help)%n",
-            Failures.oneLine(exception.getMessage()), command.getCommandSpec().qualifiedName());
+            Failures.oneLine(message(exception)), command.getCommandSpec().qualifiedName());
     return command.getCommandSpec().exitCodeOnInvalidInput();
+  }
+
+  /** Says of a repeated option of a group what picocli says of others, not the whole group. */
+  private static String message(ParameterException exception) {
+    String message = exception.getMessage().replaceFirst("^Error: ", "");
+    Matcher repeated = REPEATED.matcher(message);
+    return repeated.matches()
+        ? "option '" + repeated.group(1) + "' should be specified only once"
+        : message;
   }
 
   /** Whether the user wants stack traces. */

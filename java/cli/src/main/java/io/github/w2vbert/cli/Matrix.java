@@ -7,4 +7,8 @@ record Matrix(long rows, long columns, float[] values) {
   static Matrix of(Tensor tensor) {
     return new Matrix(tensor.size(0), tensor.size(1), tensor.toFloatArray());
   }
+
+  static Matrix row(float[] values) {
+    return new Matrix(1, values.length, values);
+  }
 }

@@ -5,38 +5,34 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.ExitCode;
 
 /** A command that writes a matrix per audio file. */
 abstract class MatrixCommand extends FilesCommand {
-  @Option(
-      names = {"-o", "--output"},
-      paramLabel = "OUT",
-      required = true,
-      description =
-          "What to write: OUT.safetensors with a tensor per file, named by the file's name without"
-              + " its folder, or OUT.npy for a single file. It appears when all is done; files that"
-              + " failed are not in it.")
-  private Path output;
+  private int computed;
 
-  private int written;
-
-  /** Checks what can be checked without a file. */
-  final void requireOutput() {
+  /**
+   * Checks what can be checked without a file.
+   *
+   * @param stacks whether a .npy file takes the matrices of all files, one below the other
+   */
+  final void requireOutput(Path output, boolean stacks) {
     if (!MatrixFile.isSupported(output)) {
       throw wrongUsage(
           "--output is " + output + "; expected a name that ends in .safetensors or .npy");
     }
-    if (MatrixFile.isNpy(output) && files().size() != 1) {
-      throw wrongUsage(
-          "--output is "
-              + output
-              + ", which holds one matrix, but "
-              + files().size()
-              + " files are given; use a name that ends in .safetensors");
+    if (MatrixFile.isNpy(output)) {
+      if (!stacks && files().size() != 1) {
+        throw wrongUsage(
+            "--output is "
+                + output
+                + ", which holds one matrix, but "
+                + files().size()
+                + " files are given; use a name that ends in .safetensors");
+      }
+      return; // names are not kept
     }
     Set<String> seen = new HashSet<>();
     for (Path file : files()) {
@@ -49,25 +45,46 @@ abstract class MatrixCommand extends FilesCommand {
     }
   }
 
-  private static String name(Path file) {
-    return Objects.toString(file.getFileName(), file.toString());
-  }
-
-  /** Computes and writes the matrices of all files; the output is complete or absent. */
-  final int write(int rate, int batch, Function<List<Audio>, List<Matrix>> compute)
+  /**
+   * Computes the matrices of all files, writes them and hands them on; the output is complete or
+   * absent.
+   *
+   * @param output null for none
+   */
+  final int write(
+      Path output,
+      int rate,
+      int batch,
+      Function<List<Audio>, List<Matrix>> compute,
+      Sink<Matrix> next)
       throws IOException {
     List<String> names = files().stream().map(MatrixCommand::name).toList();
-    try (MatrixFile file = MatrixFile.create(output, names)) {
+    try (MatrixFile file = output == null ? null : MatrixFile.create(output, names)) {
       int status =
           process(
               rate,
               batch,
               compute,
               (clip, matrix) -> {
-                file.put(name(clip.file()), matrix);
-                written++;
+                if (file != null) {
+                  file.put(name(clip.file()), matrix);
+                }
+                next.accept(clip, matrix);
+                computed++;
               });
-      if (written > 0) {
+      if (file != null && computed > 0) {
+        if (MatrixFile.isNpy(output) && computed < files().size()) {
+          err()
+              .println(
+                  "w2vbert: "
+                      + output
+                      + " is not written: its rows are those of all files, and "
+                      + (files().size() - computed)
+                      + " of "
+                      + files().size()
+                      + " failed");
+          return ExitCode.SOFTWARE;
+        }
         file.commit();
       }
       return status;

@@ -3,41 +3,19 @@ package io.github.w2vbert.cli;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystemException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Locale;
-import java.util.UUID;
 
-/**
- * A file of matrices that appears complete or not at all: it is written under another name in the
- * same folder and renamed by {@link #commit}; {@link #close} removes what was not committed.
- */
+/** A file of matrices that appears complete or not at all, see {@link PendingFile}. */
 abstract class MatrixFile implements AutoCloseable {
   private static final int BLOCK_FLOATS = 1 << 16;
 
-  private final Path target;
-  private final Path temporary;
-  private final FileChannel channel;
+  private final PendingFile file;
 
   private MatrixFile(Path target) throws IOException {
-    this.target = target.toAbsolutePath();
-    if (!Files.isDirectory(this.target.getParent())) {
-      throw new NoSuchFileException(this.target.getParent().toString());
-    }
-    if (Files.isDirectory(target)) {
-      throw new FileSystemException(target.toString(), null, "is a folder; expected a file name");
-    }
-    temporary =
-        this.target.resolveSibling(this.target.getFileName() + "." + UUID.randomUUID() + ".tmp");
-    channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-    temporary.toFile().deleteOnExit(); // should the user interrupt us
+    file = new PendingFile(target);
   }
 
   /** Whether `file` has the ending of a format that {@link #create} knows. */
@@ -60,8 +38,8 @@ abstract class MatrixFile implements AutoCloseable {
   /**
    * Begins a file in the format that its ending names.
    *
-   * @param names of all matrices that may follow, different ones; a .npy file takes one matrix and
-   *     does not keep its name
+   * @param names of all matrices that may follow, different ones; a .npy file does not keep them
+   *     and holds the rows of all matrices, which have equally many columns
    */
   static MatrixFile create(Path target, List<String> names) throws IOException {
     return isNpy(target) ? new Npy(target) : new Safetensors(target, new SafetensorsHeader(names));
@@ -72,19 +50,22 @@ abstract class MatrixFile implements AutoCloseable {
 
   /** Gives the file its name, replacing what was there. */
   void commit() throws IOException {
-    channel.close();
-    Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+    file.commit();
   }
 
   @Override
   public void close() throws IOException {
-    channel.close();
-    Files.deleteIfExists(temporary);
+    file.close();
+  }
+
+  /** Skips what is written when all matrices are known, or returns to it. */
+  private void position(int bytes) throws IOException {
+    file.channel().position(bytes);
   }
 
   private void write(ByteBuffer bytes) throws IOException {
     while (bytes.hasRemaining()) {
-      channel.write(bytes);
+      file.channel().write(bytes);
     }
   }
 
@@ -100,28 +81,38 @@ abstract class MatrixFile implements AutoCloseable {
 
   /** NumPy's format, version 1.0. */
   private static final class Npy extends MatrixFile {
-    private static final int ALIGNMENT = 64; // of the numbers, as NumPy writes it
     private static final int PREFIX_BYTES = 10; // magic, version, length of the header
+    private static final int TOTAL_BYTES = 128; // fits any shape; NumPy aligns the numbers to 64
+
+    private long rows;
+    private long columns;
 
     Npy(Path target) throws IOException {
       super(target);
+      super.position(TOTAL_BYTES);
     }
 
     @Override
     void put(String name, Matrix matrix) throws IOException {
-      String header =
-          "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }"
-              .formatted(matrix.rows(), matrix.columns());
-      int unpadded = PREFIX_BYTES + header.length() + 1;
-      String padded = header + " ".repeat(Math.floorMod(-unpadded, ALIGNMENT)) + "\n";
+      rows += matrix.rows();
+      columns = matrix.columns();
+      super.write(matrix.values());
+    }
+
+    @Override
+    void commit() throws IOException {
+      String shape = "(" + rows + ", " + columns + ")";
+      String header = "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ", }";
+      int spaces = TOTAL_BYTES - PREFIX_BYTES - header.length() - 1;
+      super.position(0);
       super.write(
-          ByteBuffer.allocate(PREFIX_BYTES + padded.length())
+          ByteBuffer.allocate(TOTAL_BYTES)
               .order(ByteOrder.LITTLE_ENDIAN)
               .put(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0})
-              .putShort((short) padded.length())
-              .put(padded.getBytes(StandardCharsets.US_ASCII))
+              .putShort((short) (TOTAL_BYTES - PREFIX_BYTES))
+              .put((header + " ".repeat(spaces) + "\n").getBytes(StandardCharsets.US_ASCII))
               .flip());
-      super.write(matrix.values());
+      super.commit();
     }
   }
 
@@ -132,7 +123,7 @@ abstract class MatrixFile implements AutoCloseable {
     Safetensors(Path target, SafetensorsHeader header) throws IOException {
       super(target);
       this.header = header;
-      super.channel.position(header.totalBytes()); // written when shapes are known
+      super.position(header.totalBytes());
     }
 
     @Override
@@ -143,7 +134,7 @@ abstract class MatrixFile implements AutoCloseable {
 
     @Override
     void commit() throws IOException {
-      super.channel.position(0);
+      super.position(0);
       super.write(header.toBytes());
       super.commit();
     }

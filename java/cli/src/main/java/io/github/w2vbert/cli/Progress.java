@@ -5,7 +5,7 @@ import java.io.PrintWriter;
 /** A line on the terminal that says how many files are done; silent anywhere else. */
 final class Progress {
   private static final int WIDTH = 30; // of the bar, in characters
-  private static final String ERASE_LINE = "\r\u001b[K";
+  static final String ERASE_LINE = "\r\u001b[K";
 
   private final PrintWriter terminal; // null: silent
   private final int total;
@@ -24,7 +24,7 @@ final class Progress {
     return new Progress(terminal, total);
   }
 
-  private static boolean isTerminal() {
+  static boolean isTerminal() {
     Object console = System.console();
     if (console == null) {
       return false;

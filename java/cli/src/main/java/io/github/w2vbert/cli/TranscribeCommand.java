@@ -1,124 +1,267 @@
 package io.github.w2vbert.cli;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.w2vbert.Audio;
-import io.github.w2vbert.CtcOutput;
-import io.github.w2vbert.DecodedText;
-import io.github.w2vbert.FeatureExtractor;
-import io.github.w2vbert.OutputList;
-import io.github.w2vbert.RaggedFeatures;
-import io.github.w2vbert.Tokenizer;
-import io.github.w2vbert.Wav2Vec2BertConfig;
-import io.github.w2vbert.Wav2Vec2BertForCTC;
-import io.github.w2vbert.WordOffset;
+import io.github.w2vbert.TranscribeOptions;
+import io.github.w2vbert.Transcriber;
+import io.github.w2vbert.VadOptions;
+import io.github.w2vbert.decoding.BeamOptions;
+import io.github.w2vbert.decoding.BeamSearchDecoder;
+import io.github.w2vbert.decoding.CtcDecoder;
+import io.github.w2vbert.decoding.Hypothesis;
+import io.github.w2vbert.decoding.LogProbabilities;
+import io.github.w2vbert.transcript.Transcript;
+import io.github.w2vbert.transcript.TranscriptFormat;
+import io.github.w2vbert.transcript.Word;
 import java.io.IOException;
-import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /** Speech to text. */
 @Command(
     name = "transcribe",
-    description = "Prints what is said in audio files: one line per file, in order.",
+    description =
+        "Writes what is said in audio files: as text, one line per file, or with times as subtitles,"
+            + " tables or JSON.",
+    abbreviateSynopsis = true,
     footerHeading = "%nExamples:%n",
     footer = {
       "  w2vbert transcribe call.wav --model my-model",
+      "  w2vbert transcribe *.mp3 --model org/name --format srt -o subtitles",
       "  w2vbert transcribe *.wav --model my-model --json > words.jsonl",
-      "  w2vbert transcribe stereo.wav --model my-model --channel 0"
+      "  w2vbert transcribe talk.flac --model my-model --lm 4-gram.arpa.gz",
+      "  w2vbert transcribe talk.flac --model my-model --hotword kubernetes",
+      "  w2vbert transcribe day.ogg --model my-model --vad --window 30 -o day.vtt",
+      "  ffmpeg -i film.mkv -f wav - | w2vbert transcribe - --mix --model my-model"
     })
-final class TranscribeCommand extends FilesCommand {
-  private static final double HOP = 160; // samples from one mel frame to the next
-
-  @Option(
-      names = "--model",
-      paramLabel = "DIR",
-      description =
-          "Folder with config.json, model.safetensors, preprocessor_config.json and vocab.json of a"
-              + " model for CTC. Without it a built-in test model prints nonsense.")
-  private Path model;
+final class TranscribeCommand extends CtcCommand {
+  private static final ObjectMapper MAPPER = new ObjectMapper();
 
   @Option(
       names = "--json",
       description =
-          "One JSON object per file: its text, duration and words with their start and end, in"
-              + " seconds.")
+          "One JSON object per file, each in a line: its name, text, duration and words with their"
+              + " start and end, in seconds.")
   private boolean json;
+
+  @Option(
+      names = "--words",
+      description =
+          "One line per word instead of the text: start, end, confidence and the word, with tabs"
+              + " between them.")
+  private boolean words;
 
   @Option(
       names = "--batch",
       paramLabel = "N",
       defaultValue = "4",
-      description = "Files computed together (${DEFAULT-VALUE}); memory grows with it.")
+      description =
+          "Files read at a time (${DEFAULT-VALUE}), of which short ones are computed together;"
+              + " memory grows with it.")
   private int batch;
 
+  @ArgGroup(exclusive = false, heading = "%nOutput:%n")
+  private TranscriptArguments transcripts = new TranscriptArguments();
+
+  @ArgGroup(exclusive = false, heading = "%nSearch:%n")
+  private DecodingArguments decoding = new DecodingArguments();
+
+  @ArgGroup(exclusive = false, heading = "%nLong recordings:%n")
+  private WindowArguments windows = new WindowArguments();
+
+  @ArgGroup(exclusive = false, heading = "%nSpeech and silence:%n")
+  private VoiceArguments voice = new VoiceArguments();
+
+  private static final class VoiceArguments {
+    @Option(
+        names = "--vad",
+        description = "Looks for speech first and transcribes each stretch of it on its own.")
+    private boolean given;
+
+    @Option(
+        names = "--vad-threshold",
+        paramLabel = "DB",
+        description = "Decibels above the noise from which sound is speech (8).")
+    private Double threshold;
+  }
+
+  private TranscribeOptions options = TranscribeOptions.DEFAULT;
+  private TranscriptFormat format;
+  private Output output;
+  private DecodingArguments.Search search; // null: the best path
+
+  /**
+   * What is made of a recording.
+   *
+   * @param alternatives the best first; empty if they are not asked for
+   */
+  private record Result(Transcript transcript, List<Hypothesis> alternatives) {}
+
+  /** Keeps all hypotheses of what it decodes. */
+  private record Alternatives(BeamSearchDecoder decoder, List<List<Hypothesis>> found)
+      implements CtcDecoder {
+    @Override
+    public Hypothesis best(LogProbabilities scores) {
+      found.add(decoder.decode(scores));
+      return found.get(found.size() - 1).get(0);
+    }
+  }
+
   @Override
-  public Integer call() throws IOException {
+  void prepare() throws IOException {
     requireOptions(batch);
-    if (model != null) {
-      return transcribe(model);
+    requireOneStyle();
+    options = windows.in(options, this);
+    requireEffect("--vad-threshold", voice.threshold, voice.given, "--vad");
+    if (voice.given) {
+      VadOptions vad = VadOptions.DEFAULT;
+      vad = change(vad, "--vad-threshold", voice.threshold, VadOptions::withThreshold);
+      options = options.withVoiceActivity(vad);
     }
-    err()
-        .println(
-            "w2vbert: no --model given: using the built-in test model, which prints nonsense until a"
-                + " trained default model ships");
-    try (GoldenCase builtIn = GoldenCase.extract()) {
-      return transcribe(builtIn.folder());
-    }
+    options = transcripts.in(options, this);
+    BeamOptions beam = decoding.check(this);
+    output = transcripts.open(this, json);
+    search = beam == null ? null : decoding.read(beam);
   }
 
-  private int transcribe(Path folder) throws IOException {
-    Tokenizer tokenizer = Tokenizer.fromPretrained(folder);
-    try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
-        Wav2Vec2BertForCTC ctc = Wav2Vec2BertForCTC.fromPretrained(folder)) {
-      double frameSamples = HOP * extractor.stride() * adapterStride(ctc.config());
-      return process(
-          extractor.samplingRate(),
-          batch,
-          clips -> decode(clips, extractor, ctc, tokenizer),
-          (clip, text) -> {
-            if (json) {
-              out().println(toJson(clip, text, frameSamples, extractor.samplingRate()));
-            } else {
-              out().println((files().size() > 1 ? clip.file() + ": " : "") + text.text());
-            }
-            if (out().checkError()) { // nobody reads on: spare the computation
-              throw new IOException("standard output cannot be written");
-            }
-          });
+  /** Refuses options that ask for different things. */
+  private void requireOneStyle() {
+    if (json && transcripts.isGiven()) {
+      throw wrongUsage(
+          "--json prints lines to the standard output; use --format json with --output");
     }
-  }
-
-  private static List<DecodedText> decode(
-      List<Audio> clips, FeatureExtractor extractor, Wav2Vec2BertForCTC ctc, Tokenizer tokenizer) {
-    try (RaggedFeatures features = extractor.extractRagged(clips);
-        OutputList<CtcOutput> outputs = ctc.encode(features)) {
-      return outputs.stream()
-          .map(output -> tokenizer.decodeWithOffsets(output.bestPath(0)))
-          .toList();
+    format = transcripts.format(this);
+    String name = json ? "--json" : "the format " + TranscriptArguments.name(format);
+    boolean isText = format == TranscriptFormat.TEXT;
+    if (words && (json || !isText)) {
+      throw wrongUsage("--words is for text, but " + name + " is asked for");
+    }
+    if (decoding.hasAlternatives() && !isText && format != TranscriptFormat.JSON) {
+      throw wrongUsage("--n-best is for text and JSON, but " + name + " is asked for");
+    }
+    if (words && decoding.hasAlternatives()) {
+      throw wrongUsage("--words and --n-best ask for different lines; expected one of them");
+    }
+    if (voice.given && decoding.hasAlternatives()) {
+      throw wrongUsage("--n-best is for whole recordings, but --vad divides them");
     }
   }
 
-  /** Encoder steps per step of the head. */
-  private static double adapterStride(Wav2Vec2BertConfig config) {
-    return config.addAdapter() ? Math.pow(config.adapterStride(), config.numAdapterLayers()) : 1;
+  @Override
+  int run(Transcriber transcriber) throws IOException {
+    BeamSearchDecoder decoder;
+    try {
+      decoder = search == null ? null : search.over(transcriber);
+    } catch (IllegalArgumentException e) { // a hot word that the model cannot spell
+      throw wrongUsage(e.getMessage());
+    }
+    return process(
+        batch,
+        clips -> transcribe(clips, transcriber, decoder),
+        (clip, result) -> {
+          if (json) {
+            output.write(clip.file(), toJson(clip, result) + "\n");
+          } else {
+            write(clip, result);
+          }
+        });
   }
 
-  private static ObjectNode toJson(Clip clip, DecodedText text, double frameSamples, int rate) {
+  private List<Result> transcribe(
+      List<Clip> clips, Transcriber transcriber, BeamSearchDecoder decoder) {
+    Alternatives alternatives = new Alternatives(decoder, new ArrayList<>());
+    List<Transcript> transcripts =
+        transcriber.transcribe(
+            clips.stream().map(Clip::audio).toList(),
+            options.withDecoder(decoding.hasAlternatives() ? alternatives : decoder));
+    List<Result> results = new ArrayList<>();
+    for (int i = 0; i < transcripts.size(); i++) {
+      results.add(
+          new Result(
+              transcripts.get(i),
+              decoding.hasAlternatives() ? alternatives.found().get(i) : List.of()));
+    }
+    return results;
+  }
+
+  private void write(Clip clip, Result result) throws IOException {
+    String text = format.format(result.transcript(), stem(clip.file()));
+    if (format == TranscriptFormat.JSON) {
+      output.write(clip.file(), withAlternatives(text, result));
+    } else if (format != TranscriptFormat.TEXT) {
+      output.write(clip.file(), text);
+    } else if (words) {
+      output.writeLines(clip.file(), TranscriptArguments.wordLines(result.transcript()));
+    } else if (decoding.hasAlternatives()) {
+      output.writeLines(clip.file(), alternativeLines(result.alternatives()));
+    } else {
+      // A line for each recording, even if nothing is said in it.
+      output.writeLines(clip.file(), text.isEmpty() && output.isStandard() ? "\n" : text);
+    }
+  }
+
+  private static String alternativeLines(List<Hypothesis> alternatives) {
+    StringBuilder lines = new StringBuilder();
+    for (Hypothesis alternative : alternatives) {
+      lines.append(
+          String.format(
+              Locale.ROOT,
+              "%.4f\t%s\n",
+              alternative.score(),
+              alternative.text().replaceAll("\\s+", " ")));
+    }
+    return lines.toString();
+  }
+
+  private static String withAlternatives(String json, Result result) throws IOException {
+    if (result.alternatives().isEmpty()) {
+      return json;
+    }
+    ObjectNode node = (ObjectNode) MAPPER.readTree(json);
+    putAlternatives(node, result);
+    return MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(node) + "\n";
+  }
+
+  private static ObjectNode toJson(Clip clip, Result result) {
     ObjectNode node = JsonNodeFactory.instance.objectNode();
     node.put("file", clip.file().toString());
-    node.put("text", text.text());
+    node.put("text", result.transcript().text());
     node.put("duration", clip.seconds());
-    ArrayNode words = node.putArray("words");
-    for (WordOffset word : text.wordOffsets()) {
-      words
+    ArrayNode array = node.putArray("words");
+    for (Word word : result.transcript().words()) {
+      array
           .addObject()
-          .put("word", word.word())
-          .put("start", word.startOffset() * frameSamples / rate)
-          .put("end", word.endOffset() * frameSamples / rate);
+          .put("word", word.text())
+          .put("start", milliseconds(word.start()))
+          .put("end", milliseconds(word.end()));
+    }
+    if (!result.alternatives().isEmpty()) {
+      putAlternatives(node, result);
     }
     return node;
+  }
+
+  private static void putAlternatives(ObjectNode node, Result result) {
+    ArrayNode array = node.putArray("alternatives");
+    for (Hypothesis alternative : result.alternatives()) {
+      array
+          .addObject()
+          .put("text", alternative.text())
+          .put("score", alternative.score())
+          .put("acousticScore", alternative.acousticScore())
+          .put("languageScore", alternative.languageScore())
+          .put("hotWordScore", alternative.hotWordScore());
+    }
+  }
+
+  /** Seconds to three places: frames have no more. */
+  private static double milliseconds(double seconds) {
+    return Math.round(seconds * 1e3) / 1e3;
   }
 }

@@ -3,7 +3,9 @@ package io.github.w2vbert.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.w2vbert.Audio;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.io.UncheckedIOException;
@@ -40,6 +42,17 @@ final class Cli {
             .setErr(new PrintWriter(err, true))
             .execute(Stream.of(arguments).map(Object::toString).toArray(String[]::new));
     return new Result(status, out.toString(), err.toString());
+  }
+
+  /** Runs it with bytes on the standard input. */
+  static Result runWithInput(byte[] input, Object... arguments) {
+    InputStream before = System.in;
+    System.setIn(new ByteArrayInputStream(input));
+    try {
+      return run(arguments);
+    } finally {
+      System.setIn(before);
+    }
   }
 
   private static Path golden(String name) {

@@ -1,11 +1,14 @@
 package io.github.w2vbert.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.w2vbert.DType;
 import io.github.w2vbert.ParameterInfo;
+import io.github.w2vbert.SaveOptions;
 import io.github.w2vbert.Wav2Vec2BertForCTC;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -76,5 +79,66 @@ class InfoCommandTest {
 
     assertEquals("Wav2Vec2BertModel", node.at("/class").asText());
     assertEquals("[\"lm_head.bias\",\"lm_head.weight\"]", node.at("/unusedTensors").toString());
+  }
+
+  private static JsonNode json(Path model) throws IOException {
+    Cli.Result result = Cli.run("info", model, "--json");
+    assertEquals(0, result.status(), result.err());
+    return Cli.JSON.readTree(result.out());
+  }
+
+  private static void requireLine(Path model, String line) {
+    String text = Cli.run("info", model).out();
+    assertTrue(text.lines().anyMatch(line::equals), line + " in " + text);
+  }
+
+  @Test
+  void headsHaveTheirClassAndLabels(@TempDir Path folder) throws IOException {
+    Path sequence = Models.sequenceClassifier(folder.resolve("sequence"));
+    Path frames = Models.frameClassifier(folder.resolve("frames"));
+    Path xVector = Models.xVector(folder.resolve("x"));
+
+    assertEquals("Wav2Vec2BertForSequenceClassification", json(sequence).at("/class").asText());
+    assertEquals("[\"calm\",\"very angry\",\"sad\"]", json(sequence).at("/labels").toString());
+    assertEquals("Wav2Vec2BertForAudioFrameClassification", json(frames).at("/class").asText());
+    assertEquals("[]", json(frames).at("/unusedTensors").toString());
+    assertEquals(3, json(frames).at("/labels").size());
+    assertEquals("Wav2Vec2BertForXVector", json(xVector).at("/class").asText());
+    assertFalse(json(xVector).has("labels"));
+    requireLine(frames, "class       Wav2Vec2BertForAudioFrameClassification");
+    requireLine(frames, "labels      3");
+  }
+
+  @Test
+  void adaptersAreDescribed() throws IOException {
+    assertEquals("{\"layers\":1,\"stride\":2}", json(Cli.ADAPTER).at("/adapter").toString());
+    requireLine(Cli.ADAPTER, "adapter     1 layer, one frame for 2 of the encoder");
+    assertTrue(json(Cli.PLAIN).at("/adapter").isNull());
+    requireLine(Cli.PLAIN, "adapter     none");
+  }
+
+  @Test
+  void weightsAreDescribedAsTheyLieInTheirFiles(@TempDir Path folder) throws IOException {
+    Path shards = folder.resolve("shards");
+    try (var model = Wav2Vec2BertForCTC.fromPretrained(Cli.PLAIN)) {
+      model.savePretrained(shards, new SaveOptions(DType.BFLOAT16, 30_000));
+    }
+    List<String> files =
+        Cli.names(shards).stream().filter(name -> name.endsWith(".safetensors")).toList();
+    long bytes = 0;
+    for (String file : files) {
+      bytes += Files.size(shards.resolve(file));
+    }
+
+    JsonNode node = json(shards);
+    assertTrue(files.size() > 1);
+    assertEquals(Cli.JSON.valueToTree(files), node.at("/weightFiles"));
+    assertEquals(bytes, node.at("/weightBytes").asLong());
+    assertEquals("[\"bfloat16\"]", node.at("/weightTypes").toString());
+    requireLine(
+        shards,
+        "weights     " + ByteSize.text(bytes) + " of bfloat16 in " + files.size() + " files");
+    assertEquals("[\"model.safetensors\"]", json(Cli.PLAIN).at("/weightFiles").toString());
+    assertEquals("[\"float32\"]", json(Cli.PLAIN).at("/weightTypes").toString());
   }
 }

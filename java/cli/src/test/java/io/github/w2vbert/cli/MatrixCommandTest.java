@@ -1,5 +1,6 @@
 package io.github.w2vbert.cli;
 
+import static java.nio.file.StandardCopyOption.REPLACE_EXISTING;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,16 +8,22 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.w2vbert.Audio;
 import io.github.w2vbert.BaseModelOutput;
 import io.github.w2vbert.FeatureExtractor;
+import io.github.w2vbert.LoadOptions;
+import io.github.w2vbert.Pooling;
 import io.github.w2vbert.RaggedFeatures;
 import io.github.w2vbert.Wav2Vec2BertModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The commands embed and features. */
@@ -87,6 +94,69 @@ class MatrixCommandTest {
     assertEquals(List.of("out.npy"), Cli.names(folder));
   }
 
+  @ParameterizedTest
+  @CsvSource({"mean, -1", "statistics, -1", "mean, 1", "statistics, 0"})
+  void poolingMakesARowOfEachFile(String how, int layer) throws IOException {
+    Pooling pooling = Pooling.valueOf(how.toUpperCase(Locale.ROOT));
+    Path rows = folder.resolve("out.npy");
+    Path tensors = folder.resolve("out.safetensors");
+    for (Path output : List.of(rows, tensors)) {
+      Object[] arguments = {"embed", LONG, SHORT, "--model", MODEL, "--pool", how, "-o", output};
+      if (layer >= 0) {
+        arguments = Stream.concat(Stream.of(arguments), Stream.of("--layer", layer)).toArray();
+      }
+      requireSuccess(Cli.run(arguments));
+    }
+
+    List<Path> clips = List.of(LONG, SHORT);
+    Matrix stacked = Cli.readNpy(rows);
+    assertEquals(2, stacked.rows());
+    int width = (int) stacked.columns();
+    for (int i = 0; i < clips.size(); i++) {
+      Matrix frames = embedding(clips.get(i), layer);
+      float[] expected = pooling.of(frames.values(), (int) frames.columns());
+      Matrix row = Matrix.row(Arrays.copyOfRange(stacked.values(), i * width, i * width + width));
+      requireEqual(Matrix.row(expected), row, ROUNDING);
+      requireEqual(row, Cli.readSafetensors(tensors).get("audio_" + i + ".wav"), 0);
+    }
+  }
+
+  @Test
+  void rowsAreNotShiftedByFailedFiles() throws IOException {
+    Path output = folder.resolve("out.npy");
+
+    Cli.Result result =
+        Cli.run("embed", LONG, "no.wav", "--model", MODEL, "--pool", "mean", "-o", output);
+
+    assertEquals(
+        "w2vbert: no.wav: no such file or folder\nw2vbert: "
+            + output
+            + " is not written: its rows are those of all files, and 1 of 2 failed\n",
+        result.err());
+    assertEquals(1, result.status());
+    assertEquals(List.of(), Cli.names(folder));
+  }
+
+  /** The second layer is not even in the files. */
+  @Test
+  void laterLayersAreNotLoaded() throws IOException {
+    Path model = folder.resolve("model");
+    try (var first = Wav2Vec2BertModel.fromPretrained(MODEL, LoadOptions.DEFAULT.withLayer(1))) {
+      first.savePretrained(model);
+    }
+    Files.copy(MODEL.resolve("config.json"), model.resolve("config.json"), REPLACE_EXISTING);
+    Files.copy(
+        MODEL.resolve("preprocessor_config.json"), model.resolve("preprocessor_config.json"));
+    for (int layer : new int[] {0, 1}) {
+      Path output = folder.resolve("out.npy");
+      requireSuccess(Cli.run("embed", LONG, "--model", model, "--layer", layer, "-o", output));
+      requireEqual(embedding(LONG, layer), Cli.readNpy(output), 0);
+    }
+
+    Path absent = folder.resolve("absent.npy");
+    assertEquals(1, Cli.run("embed", LONG, "--model", model, "--layer", 2, "-o", absent).status());
+  }
+
   @Test
   void featuresEqualTheApi() throws IOException {
     Path tensors = folder.resolve("out.safetensors");
@@ -138,6 +208,17 @@ class MatrixCommandTest {
   }
 
   @Test
+  void theStandardInputIsAFileToo() throws IOException {
+    Path output = folder.resolve("out.npy");
+    Cli.Result result =
+        Cli.runWithInput(
+            Files.readAllBytes(SHORT), "features", "-", "--model", MODEL, "-o", output);
+    requireSuccess(result);
+
+    requireEqual(features(SHORT), Cli.readNpy(output), 0);
+  }
+
+  @Test
   void failedFilesAreLeftOut() throws IOException {
     Path inputs = Files.createDirectory(folder.resolve("in"));
     Path tooShort = Cli.wav(inputs.resolve("short.wav"), 16_000, new float[100]);
@@ -169,7 +250,7 @@ class MatrixCommandTest {
     Path output = Files.writeString(folder.resolve("out.npy"), "earlier result");
 
     assertEquals(1, Cli.run("features", "no.wav", "--model", MODEL, "-o", output).status());
-    assertEquals(1, Cli.run("features", SHORT, "--model", "no-model", "-o", output).status());
+    assertEquals(1, Cli.run("features", SHORT, "--model", "./no-model", "-o", output).status());
 
     assertEquals("earlier result", Files.readString(output));
     assertEquals(List.of("out.npy"), Cli.names(folder));

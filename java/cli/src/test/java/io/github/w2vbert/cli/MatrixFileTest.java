@@ -42,6 +42,23 @@ class MatrixFileTest {
   }
 
   @Test
+  void numpyFilesStackMatrices() throws IOException {
+    Path target = folder.resolve("out.npy");
+    try (MatrixFile file = MatrixFile.create(target, List.of("a", "b"))) {
+      file.put("a", matrix(2, 3));
+      file.put("b", matrix(1, 3));
+      file.commit();
+    }
+
+    Matrix actual = Cli.readNpy(target);
+    assertEquals(3, actual.rows());
+    assertEquals(3, actual.columns());
+    assertArrayEquals(
+        new float[] {-0.25f, 0.75f, 1.75f, 2.75f, 3.75f, 4.75f, -0.25f, 0.75f, 1.75f},
+        actual.values());
+  }
+
+  @Test
   void safetensorsFilesKeepOrderAndSizes() throws IOException {
     Path target = folder.resolve("out.SafeTensors");
     List<String> names = List.of("large", "absent", "empty", "small");

@@ -1,0 +1,123 @@
+package io.github.w2vbert.cli;
+
+import io.github.w2vbert.Transcriber;
+import io.github.w2vbert.decoding.BeamOptions;
+import io.github.w2vbert.decoding.BeamSearchDecoder;
+import io.github.w2vbert.decoding.HotWords;
+import io.github.w2vbert.decoding.NgramModel;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Option;
+
+/** How scores become text: by the best path, or by a beam search if an option asks for one. */
+final class DecodingArguments {
+  @Option(
+      names = "--beam",
+      paramLabel = "N",
+      description =
+          "Beam search that keeps N ends per frame (100 if another of these options asks for a"
+              + " search). Without a search: the most probable token of every frame.")
+  private Integer beam;
+
+  @Option(
+      names = "--n-best",
+      paramLabel = "N",
+      description = "Up to N alternatives with their scores, the best first; as text or JSON.")
+  private Integer nBest;
+
+  @Option(
+      names = "--lm",
+      paramLabel = "FILE",
+      description =
+          "Language model: n-grams of words as an ARPA file, plain or gzip. Its words have to be"
+              + " spelt as in transcripts.")
+  private Path languageModel;
+
+  @Option(
+      names = "--lm-weight",
+      paramLabel = "X",
+      description = "Multiplies the language model's log-probability (0.5).")
+  private Double languageModelWeight;
+
+  @Option(
+      names = "--word-bonus",
+      paramLabel = "X",
+      description = "Added for every word, since a language model prefers few (1.5).")
+  private Double wordBonus;
+
+  @Option(
+      names = "--hotword",
+      paramLabel = "PHRASE",
+      description = "A word or phrase to favour, such as a name; may be repeated.")
+  private List<String> hotWords = new ArrayList<>();
+
+  @Option(
+      names = "--hotwords-file",
+      paramLabel = "FILE",
+      description = "Phrases to favour, one a line, with a tab and a weight if that is not 1.")
+  private Path hotWordsFile;
+
+  @Option(
+      names = "--hotword-weight",
+      paramLabel = "X",
+      description = "Added for every phrase that is favoured, times its own weight (10).")
+  private Double hotWordWeight;
+
+  /** A beam search without its tokens. */
+  record Search(BeamOptions options, NgramModel languageModel, HotWords hotWords) {
+    /**
+     * @throws IllegalArgumentException if a hot word has a character that the model does not know
+     */
+    BeamSearchDecoder over(Transcriber transcriber) {
+      return transcriber
+          .beamSearch()
+          .withOptions(options)
+          .withModel(languageModel)
+          .withHotWords(hotWords);
+    }
+  }
+
+  /** Whether alternatives are wanted. */
+  boolean hasAlternatives() {
+    return nBest != null;
+  }
+
+  /**
+   * Checks the options.
+   *
+   * @return options of a search, or null for the best path
+   */
+  BeamOptions check(FilesCommand command) {
+    boolean hasHotWords = !hotWords.isEmpty() || hotWordsFile != null;
+    command.requireEffect("--lm-weight", languageModelWeight, languageModel != null, "--lm");
+    command.requireEffect("--word-bonus", wordBonus, languageModel != null, "--lm");
+    command.requireEffect(
+        "--hotword-weight", hotWordWeight, hasHotWords, "--hotword or --hotwords-file");
+    for (String phrase : hotWords) {
+      command.usage("--hotword '" + phrase + "'", () -> HotWords.of(List.of(phrase)));
+    }
+    BeamOptions options = BeamOptions.DEFAULT;
+    options = command.change(options, "--beam", beam, BeamOptions::withBeamWidth);
+    options = command.change(options, "--n-best", nBest, BeamOptions::withNBest);
+    options =
+        command.change(options, "--lm-weight", languageModelWeight, BeamOptions::withModelWeight);
+    options = command.change(options, "--word-bonus", wordBonus, BeamOptions::withWordBonus);
+    options =
+        command.change(options, "--hotword-weight", hotWordWeight, BeamOptions::withHotWordWeight);
+    boolean searches = beam != null || nBest != null || languageModel != null || hasHotWords;
+    return searches ? options : null;
+  }
+
+  /** Reads the files of a search. */
+  Search read(BeamOptions options) throws IOException {
+    Map<String, Double> phrases =
+        hotWordsFile == null ? new LinkedHashMap<>() : HotWordsFile.read(hotWordsFile);
+    hotWords.forEach(phrase -> phrases.put(phrase, 1.0));
+    NgramModel model = languageModel == null ? null : NgramModel.read(languageModel);
+    return new Search(options, model, new HotWords(phrases));
+  }
+}
