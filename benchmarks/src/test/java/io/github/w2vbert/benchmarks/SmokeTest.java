@@ -27,6 +27,7 @@ import org.openjdk.jmh.runner.options.VerboseMode;
 class SmokeTest {
   private static final List<Class<?>> BENCHMARKS =
       List.of(
+          BeamSearchBenchmark.class,
           CausalDepthwiseConv1dBenchmark.class,
           EncoderBenchmark.class,
           FrontEndBenchmark.class,
@@ -55,6 +56,7 @@ class SmokeTest {
         .measurementIterations(1)
         .param("time", "50")
         .param("seconds", "1")
+        .param("hotWords", "100")
         .shouldFailOnError(true)
         .verbosity(VerboseMode.SILENT);
     return options;
