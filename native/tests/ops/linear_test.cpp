@@ -1,0 +1,181 @@
+#include "w2vbert/ops/linear.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "autograd.h"
+#include "reference/linear.h"
+#include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/parallel.h"
+
+namespace w2vbert::ops {
+namespace {
+
+Tensor random_tensor(const Shape& shape, uint32_t seed) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> normal;
+  const Tensor tensor = Tensor::empty(shape, DType::kFloat32);
+  for (int64_t i = 0; i < tensor.numel(); ++i) tensor.data<float>()[i] = normal(generator);
+  return tensor;
+}
+
+std::vector<float> values(const Tensor& tensor) {
+  if (!tensor.defined()) return {};
+  const Tensor x = aten::contiguous(tensor);
+  return std::vector<float>(x.data<float>(), x.data<float>() + x.numel());
+}
+
+void expect_matches_reference(const Tensor& out, const Tensor& x, const Tensor& weight,
+                              const Tensor& bias) {
+  const int64_t in = x.size(-1);
+  const reference::Linear expected = reference::linear(values(x), values(weight), values(bias),
+                                                       x.numel() / in, in, weight.size(0));
+  Shape shape = x.shape();
+  shape.back() = weight.size(0);
+  ASSERT_EQ(out.shape(), shape);
+  const std::vector<float> actual = values(out);
+  for (size_t i = 0; i < actual.size(); ++i) {
+    ASSERT_NEAR(actual[i], expected.out[i], expected.bound[i]) << "element " << i;
+  }
+}
+
+// With the kernel and with aten::linear.
+void expect_both_match_reference(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  for (const bool grad : {false, true}) {
+    const GradMode mode(grad);
+    expect_matches_reference(linear(x, weight, bias), x, weight, bias);
+  }
+}
+
+TEST(LinearTest, MatchesReferenceForAnyAxesBeforeTheLast) {
+  const Tensor weight = random_tensor({17, 40}, 1);
+  const Tensor bias = random_tensor({17}, 2);
+  for (const Shape& shape : {Shape{40}, {1, 40}, {70, 40}, {2, 35, 40}, {3, 1, 2, 40}}) {
+    expect_both_match_reference(random_tensor(shape, 3), weight, bias);
+    expect_both_match_reference(random_tensor(shape, 3), weight, Tensor());
+  }
+}
+
+TEST(LinearTest, TakesPointwiseWeights) {
+  expect_both_match_reference(random_tensor({9, 40}, 1), random_tensor({17, 40, 1}, 2), Tensor());
+}
+
+TEST(LinearTest, TakesViews) {
+  const Tensor wide = random_tensor({30, 50}, 1);
+  const Tensor weight = random_tensor({17, 40}, 2);
+  const Tensor bias = random_tensor({17}, 3);
+  expect_both_match_reference(aten::narrow(wide, 1, 3, 40), weight, bias);
+  expect_both_match_reference(aten::transpose(random_tensor({40, 30}, 4), 0, 1), weight, bias);
+  expect_both_match_reference(aten::narrow(random_tensor({2, 15, 50}, 5), 2, 3, 40), weight, bias);
+  const Tensor x = random_tensor({9, 40}, 6);
+  expect_both_match_reference(x, aten::transpose(random_tensor({40, 17}, 7), 0, 1), bias);
+  const Tensor column = aten::reshape(aten::narrow(random_tensor({17, 2}, 8), 1, 0, 1), {17});
+  expect_both_match_reference(x, weight, column);
+}
+
+TEST(LinearTest, TakesWeightsOfAnyAlignment) {
+  const Tensor x = random_tensor({9, 40}, 1);
+  const std::vector<float> weight = values(random_tensor({17, 40}, 2));
+  for (size_t offset = 0; offset < 8; ++offset) {
+    const auto memory = std::make_shared<std::vector<float>>(weight.size() + offset);
+    std::memcpy(memory->data() + offset, weight.data(), weight.size() * sizeof(float));
+    expect_both_match_reference(
+        x, Tensor::from_blob(memory->data() + offset, {17, 40}, DType::kFloat32, memory), Tensor());
+  }
+}
+
+TEST(LinearTest, NoRowsGiveNoRowsAndNoColumnsNone) {
+  for (const bool grad : {false, true}) {
+    const GradMode mode(grad);
+    EXPECT_EQ(linear(random_tensor({0, 8}, 1), random_tensor({3, 8}, 2), Tensor()).shape(),
+              (Shape{0, 3}));
+    EXPECT_EQ(linear(random_tensor({5, 8}, 1), random_tensor({0, 8}, 2), Tensor()).shape(),
+              (Shape{5, 0}));
+  }
+}
+
+TEST(LinearTest, NeitherThreadsNorOtherRowsChangeABit) {
+  const GradMode off(false);
+  const int before = thread_count();
+  const Tensor x = random_tensor({133, 300}, 1);
+  const Tensor weight = random_tensor({1030, 300}, 2);
+  const Tensor bias = random_tensor({1030}, 3);
+  set_thread_count(1);
+  const std::vector<float> alone = values(linear(x, weight, bias));
+  for (const int threads : {1, 2, 3, 7}) {
+    set_thread_count(threads);
+    EXPECT_EQ(values(linear(x, weight, bias)), alone) << threads << " threads";
+    for (const int64_t row : {0, 79, 80, 132}) {
+      EXPECT_EQ(values(linear(aten::narrow(x, 0, row, 1), weight, bias)),
+                std::vector<float>(alone.begin() + row * 1030, alone.begin() + (row + 1) * 1030))
+          << threads << " threads, row " << row;
+    }
+  }
+  set_thread_count(before);
+}
+
+TEST(LinearTest, TakesFloat64) {
+  const Tensor x = random_tensor({5, 8}, 1);
+  const Tensor weight = random_tensor({3, 8}, 2);
+  const GradMode off(false);
+  const Tensor out =
+      linear(aten::to(x, DType::kFloat64), aten::to(weight, DType::kFloat64), Tensor());
+  ASSERT_EQ(out.dtype(), DType::kFloat64);
+  expect_matches_reference(aten::to(out, DType::kFloat32), x, weight, Tensor());
+}
+
+TEST(LinearTest, IsDifferentiable) {
+  const GradMode on(true);
+  const Tensor x = Tensor::of({1, 2, 3, 4}, {2, 2});
+  const Tensor weight = Tensor::of({5, 6, 7, 8, 9, 10}, {3, 2, 1});
+  const Tensor bias = Tensor::of({1, 1, 1}, {3});
+  for (const Tensor& input : {x, weight, bias}) input.set_requires_grad(true);
+  const std::vector<Tensor> gradients =
+      testing::gradients(linear(x, weight, bias), {x, weight, bias});
+  EXPECT_EQ(values(gradients[0]), (std::vector<float>{21, 24, 21, 24}));
+  EXPECT_EQ(values(gradients[1]), (std::vector<float>{4, 6, 4, 6, 4, 6}));
+  EXPECT_EQ(values(gradients[2]), (std::vector<float>{2, 2, 2}));
+}
+
+TEST(LinearTest, RefusalsNameArgumentValueAndExpectation) {
+  const Tensor x = Tensor::zeros({5, 4}, DType::kFloat32);
+  const Tensor weight = Tensor::zeros({3, 4}, DType::kFloat32);
+  const auto expect_refusal = [](const Tensor& x_, const Tensor& weight_, const Tensor& bias,
+                                 const std::string& message) {
+    for (const bool grad : {false, true}) {
+      const GradMode mode(grad);
+      try {
+        linear(x_, weight_, bias);
+        ADD_FAILURE() << "not refused: " << message;
+      } catch (const std::invalid_argument& e) {
+        EXPECT_EQ(e.what(), "linear: " + message);
+      }
+    }
+  };
+  for (const Tensor& bad :
+       {Tensor(), Tensor::zeros({}, DType::kFloat32), Tensor::zeros({5, 0}, DType::kFloat32)}) {
+    expect_refusal(bad, weight, Tensor(),
+                   "x is " + bad.describe() + "; expected [..., in] with in at least 1");
+  }
+  for (const Tensor& bad :
+       {Tensor(), Tensor::zeros({4}, DType::kFloat32), Tensor::zeros({4, 3}, DType::kFloat32),
+        Tensor::zeros({3, 4, 2}, DType::kFloat32), Tensor::zeros({3, 4}, DType::kFloat64)}) {
+    expect_refusal(x, bad, Tensor(),
+                   "weight is " + bad.describe() + "; expected float32 [out, 4] or [out, 4, 1]");
+  }
+  for (const Tensor& bad :
+       {Tensor::zeros({4}, DType::kFloat32), Tensor::zeros({3, 1}, DType::kFloat32),
+        Tensor::zeros({3}, DType::kFloat64)}) {
+    expect_refusal(x, weight, bad,
+                   "bias is " + bad.describe() + "; expected undefined or float32 [3]");
+  }
+}
+
+}  // namespace
+}  // namespace w2vbert::ops

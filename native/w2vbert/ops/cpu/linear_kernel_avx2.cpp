@@ -1,0 +1,48 @@
+#include <immintrin.h>
+
+#include "w2vbert/ops/cpu/linear_kernel.h"
+
+namespace w2vbert::cpu {
+namespace {
+
+using Vec = __m256;
+constexpr int64_t kLanes = 8;
+
+inline Vec zeros() { return _mm256_setzero_ps(); }
+inline Vec load(const float* p) { return _mm256_loadu_ps(p); }
+inline void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
+inline Vec broadcast(const float* p) { return _mm256_broadcast_ss(p); }
+inline Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
+inline Vec multiply_add(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+
+inline void transpose(Vec (&v)[kLanes]) {
+  Vec pairs[kLanes];  // within 128 bits: elements of two rows, then of four
+  Vec fours[kLanes];
+#pragma GCC unroll 8
+  for (int i = 0; i < kLanes; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+    pairs[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kLanes; i += 4) {
+    fours[i] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0x44);
+    fours[i + 1] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0xee);
+    fours[i + 2] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0x44);
+    fours[i + 3] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0xee);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kLanes / 2; ++i) {
+    v[i] = _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x20);
+    v[i + 4] = _mm256_permute2f128_ps(fours[i], fours[i + 4], 0x31);
+  }
+}
+
+#include "w2vbert/ops/cpu/linear_impl.inc"
+
+}  // namespace
+
+void linear_avx2(LinearParams params, int64_t begin, int64_t end, float* scratch) {
+  run(params, begin, end, scratch);
+}
+
+}  // namespace w2vbert::cpu
