@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "w2vbert/ops/linear.h"
 #include "w2vbert/torch/aten.h"
 
 namespace w2vbert {
@@ -51,8 +52,8 @@ Tensor StridedConv1d::operator()(const Tensor& x, const Tensor& windows) const {
   const int64_t total = windows.numel() / kernel;
   const Tensor extended = aten::cat({x, Tensor::zeros({1, in}, x.dtype())}, 0);
   const Tensor rows = aten::reshape(aten::index_select(extended, 0, windows), {total, kernel, in});
-  return aten::linear(aten::reshape(aten::transpose(rows, 1, 2), {total, in * kernel}),
-                      aten::reshape(weight, {weight.size(0), in * kernel}), bias);
+  return ops::linear(aten::reshape(aten::transpose(rows, 1, 2), {total, in * kernel}),
+                     aten::reshape(weight, {weight.size(0), in * kernel}), bias);
 }
 
 AdapterLayer::AdapterLayer(const Scope& scope, const Config& config)

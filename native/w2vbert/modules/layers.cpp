@@ -4,6 +4,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "w2vbert/ops/linear.h"
 #include "w2vbert/torch/aten.h"
 
 namespace w2vbert {
@@ -25,10 +26,7 @@ Linear Linear::pointwise(const Scope& scope, int64_t in, int64_t out) {
   return linear;
 }
 
-Tensor Linear::operator()(const Tensor& x) const {
-  if (weight.dim() == 2) return aten::linear(x, weight, bias);
-  return aten::linear(x, aten::reshape(weight, {weight.size(0), weight.size(1)}), bias);
-}
+Tensor Linear::operator()(const Tensor& x) const { return ops::linear(x, weight, bias); }
 
 LayerNorm::LayerNorm(const Scope& scope, int64_t size, double epsilon)
     : weight(scope.get("weight", {size}, Init::ones())),
