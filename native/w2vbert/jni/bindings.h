@@ -199,7 +199,7 @@ W2VBERT_API std::string complete_config(const std::string& json, const std::stri
 /** Uses this many threads for the calls that the calling thread makes. */
 W2VBERT_API void set_thread_count(int threads);
 
-/** The instruction set that the kernels use: `portable` or `avx2`. */
+/** The instruction set that the kernels use: `portable`, `avx2` or `avx512`. */
 W2VBERT_API std::string simd_level();
 /** The version of the LibTorch that is loaded, such as `2.10.0`. */
 W2VBERT_API std::string libtorch_version();

@@ -27,7 +27,7 @@ int64_t causal_depthwise_conv1d_scratch(int64_t kernel) {
 
 void causal_depthwise_conv1d(SimdLevel level, CausalDepthwiseConv1dParams<float> params,
                              int64_t begin, int64_t end, float* scratch) {
-  if (level == SimdLevel::kAvx2) {
+  if (level >= SimdLevel::kAvx2) {
     causal_depthwise_conv1d_avx2(params, begin, end, scratch);
   } else {
     causal_depthwise_conv1d_portable(params, begin, end, scratch);

@@ -7,28 +7,38 @@
 namespace w2vbert::cpu {
 namespace {
 
+constexpr SimdLevel kBestFirst[] = {SimdLevel::kAvx512, SimdLevel::kAvx2, SimdLevel::kPortable};
+
 SimdLevel choose_level() {
   const char* forced = std::getenv("W2VBERT_SIMD");
-  if (forced == nullptr || *forced == '\0') {
-    return simd_supported(SimdLevel::kAvx2) ? SimdLevel::kAvx2 : SimdLevel::kPortable;
-  }
-  for (const SimdLevel level : {SimdLevel::kPortable, SimdLevel::kAvx2}) {
-    if (std::string(forced) != simd_name(level)) continue;
-    if (!simd_supported(level)) {
-      throw std::invalid_argument("W2VBERT_SIMD is '" + std::string(forced) +
+  const std::string name = forced == nullptr ? "" : forced;
+  for (const SimdLevel level : kBestFirst) {
+    const bool supported = simd_supported(level);
+    if (name.empty() ? supported : name == simd_name(level)) {
+      if (supported) return level;
+      throw std::invalid_argument("W2VBERT_SIMD is '" + name +
                                   "', but this processor does not have it");
     }
-    return level;
   }
-  throw std::invalid_argument("W2VBERT_SIMD is '" + std::string(forced) +
-                              "'; expected 'portable' or 'avx2'");
+  throw std::invalid_argument("W2VBERT_SIMD is '" + name +
+                              "'; expected 'portable', 'avx2' or 'avx512'");
 }
 
 }  // namespace
 
 bool simd_supported(SimdLevel level) {
-  if (level == SimdLevel::kPortable) return true;
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  // These look at what the operating system saves of the registers, too.
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  switch (level) {
+    case SimdLevel::kPortable:
+      return true;
+    case SimdLevel::kAvx2:
+      return avx2;
+    case SimdLevel::kAvx512:
+      return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+  }
+  return false;
 }
 
 SimdLevel simd_level() {
@@ -36,6 +46,16 @@ SimdLevel simd_level() {
   return level;
 }
 
-const char* simd_name(SimdLevel level) { return level == SimdLevel::kAvx2 ? "avx2" : "portable"; }
+const char* simd_name(SimdLevel level) {
+  switch (level) {
+    case SimdLevel::kPortable:
+      return "portable";
+    case SimdLevel::kAvx2:
+      return "avx2";
+    case SimdLevel::kAvx512:
+      return "avx512";
+  }
+  return "unknown";
+}
 
 }  // namespace w2vbert::cpu

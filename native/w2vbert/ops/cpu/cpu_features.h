@@ -3,20 +3,23 @@
 
 namespace w2vbert::cpu {
 
+// In ascending order: a processor that has a level has those before it, and a kernel without a
+// variant for a level runs that of the level before.
 enum class SimdLevel {
   kPortable,  // what every x86-64 processor has
   kAvx2,      // AVX2 with FMA
+  kAvx512,    // AVX-512 F, VL, DQ and BW
 };
 
 // True if this processor and operating system can run kernels of the given level.
 bool simd_supported(SimdLevel level);
 
 // The best supported level, or the one that the environment variable W2VBERT_SIMD names
-// ("portable", "avx2"). Throws std::invalid_argument if the variable holds another word or a level
-// that this processor does not have.
+// ("portable", "avx2", "avx512"). Throws std::invalid_argument if the variable holds another word
+// or a level that this processor does not have.
 SimdLevel simd_level();
 
-// "portable" or "avx2".
+// The word for it in W2VBERT_SIMD.
 const char* simd_name(SimdLevel level);
 
 }  // namespace w2vbert::cpu

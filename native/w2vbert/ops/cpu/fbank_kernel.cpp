@@ -24,7 +24,7 @@ void fbank_portable(const FbankParams& params, int64_t begin, int64_t end) {
 }
 
 void fbank(SimdLevel level, const FbankParams& params, int64_t begin, int64_t end) {
-  if (level == SimdLevel::kAvx2) {
+  if (level >= SimdLevel::kAvx2) {
     fbank_avx2(params, begin, end);
   } else {
     fbank_portable(params, begin, end);

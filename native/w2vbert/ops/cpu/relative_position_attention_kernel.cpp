@@ -38,7 +38,7 @@ int64_t relative_position_attention_scratch(const RelativePositionAttentionParam
 
 void relative_position_attention(SimdLevel level, const RelativePositionAttentionParams& params,
                                  int64_t begin, int64_t end, float* scratch) {
-  if (level == SimdLevel::kAvx2) {
+  if (level >= SimdLevel::kAvx2) {
     relative_position_attention_avx2(params, begin, end, scratch);
   } else {
     relative_position_attention_portable(params, begin, end, scratch);

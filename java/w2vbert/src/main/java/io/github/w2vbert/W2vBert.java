@@ -31,7 +31,7 @@ public final class W2vBert {
     return ComputeThreads.concurrency();
   }
 
-  /** The instruction set that the kernels use: {@code portable} or {@code avx2}. */
+  /** The instruction set that the kernels use: {@code portable}, {@code avx2} or {@code avx512}. */
   public static String simdLevel() {
     return NativeHandle.create(Native::simd_level);
   }
