@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -23,6 +26,10 @@ Tensor random_tensor(const Shape& shape, uint32_t seed) {
   const Tensor tensor = Tensor::empty(shape, DType::kFloat32);
   for (int64_t i = 0; i < tensor.numel(); ++i) tensor.data<float>()[i] = normal(generator);
   return tensor;
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return ops::linear({x}, {weight, bias});
 }
 
 std::vector<float> values(const Tensor& tensor) {
@@ -141,6 +148,93 @@ TEST(LinearTest, IsDifferentiable) {
   EXPECT_EQ(values(gradients[0]), (std::vector<float>{21, 24, 21, 24}));
   EXPECT_EQ(values(gradients[1]), (std::vector<float>{4, 6, 4, 6, 4, 6}));
   EXPECT_EQ(values(gradients[2]), (std::vector<float>{2, 2, 2}));
+}
+
+// Every operator of linear.h with all that it can be asked for.
+std::vector<Tensor> everything(const Tensor& x, Activation activation) {
+  const int64_t size = x.size(-1);
+  const NormParameters norm{random_tensor({size}, 11), random_tensor({size}, 12), 1e-5};
+  const LinearParameters square{random_tensor({size, size}, 13), random_tensor({size}, 14)};
+  const LinearParameters twice{random_tensor({2 * size, size, 1}, 15), Tensor()};
+  const LinearParameters back{random_tensor({size, 2 * size}, 16), random_tensor({size}, 17)};
+  Tensor valid = Tensor::empty({x.size(0)}, DType::kBool);
+  for (int64_t i = 0; i < x.size(0); ++i) valid.data<bool>()[i] = i % 5 != 3;
+  const Tensor residual = random_tensor({x.size(0), size}, 18);
+  std::vector<Tensor> all{
+      normalize({x, &norm, activation, valid}),
+      linear({x, &norm, activation, valid}, square, {activation, residual, 0.5}),
+      linear({x, nullptr, activation}, square, {std::nullopt, residual}),
+      linear({x, &norm}, square, {activation}),
+      gated_linear({x, &norm, std::nullopt, valid}, twice),
+      feed_forward({x, &norm}, twice, activation, back, {std::nullopt, residual, 0.5}),
+      feed_forward({x, nullptr, std::nullopt, valid}, twice, activation, back,
+                   {activation, residual, 2.0}),
+      feed_forward({x}, twice, activation, back)};
+  for (const Tensor& part : linears({x, &norm}, {&square, &square, &square})) all.push_back(part);
+  return all;
+}
+
+TEST(LinearTest, KernelsAgreeWithWhatIsDifferentiated) {
+  for (const Activation activation :
+       {Activation::kRelu, Activation::kSilu, Activation::kGelu, Activation::kTanh}) {
+    for (const int64_t rows : {0, 1, 50, 2500}) {
+      const Tensor x = random_tensor({rows, 40}, 10);
+      std::vector<Tensor> composed;
+      std::vector<Tensor> fused;
+      {
+        const GradMode on(true);
+        composed = everything(x, activation);
+      }
+      {
+        const GradMode off(false);
+        fused = everything(x, activation);
+      }
+      ASSERT_EQ(fused.size(), composed.size());
+      for (size_t i = 0; i < fused.size(); ++i) {
+        ASSERT_EQ(fused[i].shape(), composed[i].shape());
+        const std::vector<float> actual = values(fused[i]);
+        const std::vector<float> expected = values(composed[i]);
+        float largest = 0.0f;
+        for (const float value : expected) largest = std::max(largest, std::abs(value));
+        for (size_t j = 0; j < actual.size(); ++j) {
+          ASSERT_NEAR(actual[j], expected[j], 1e-5f * largest)
+              << "result " << i << ", " << rows << " rows, element " << j;
+        }
+      }
+    }
+  }
+}
+
+TEST(LinearTest, RefusesWhatSurroundsTheProduct) {
+  const GradMode off(false);
+  const Tensor x = Tensor::zeros({5, 4}, DType::kFloat32);
+  const LinearParameters layer{Tensor::zeros({3, 4}, DType::kFloat32), Tensor()};
+  const NormParameters norm{Tensor::zeros({3}, DType::kFloat32),
+                            Tensor::zeros({4}, DType::kFloat32), 1e-5};
+  const auto message = [](const std::function<void()>& call) {
+    try {
+      call();
+    } catch (const std::invalid_argument& e) {
+      return std::string(e.what());
+    }
+    return std::string("not refused");
+  };
+  EXPECT_EQ(message([&] {
+              linear({x, &norm}, layer);
+            }),
+            "linear: norm.weight is float32 [3]; expected float32 [4]");
+  EXPECT_EQ(message([&] {
+              linear({x}, layer, {std::nullopt, x});
+            }),
+            "linear: residual is float32 [5, 4]; expected undefined or float32 [5, 3]");
+  EXPECT_EQ(message([&] { gated_linear({x}, layer); }),
+            "linear: weight is float32 [3, 4]; expected an even number of outputs");
+  EXPECT_EQ(message([&] { feed_forward({x}, layer, Activation::kRelu, layer); }),
+            "linear: weight is float32 [3, 4]; expected float32 [out, 3] or [out, 3, 1]");
+  EXPECT_EQ(message([&] {
+              linear({x, nullptr, std::nullopt, Tensor::zeros({4}, DType::kBool)}, layer);
+            }),
+            "linear: valid is bool [4]; expected bool [5] on the CPU");
 }
 
 TEST(LinearTest, RefusalsNameArgumentValueAndExpectation) {

@@ -128,8 +128,8 @@ ModelOutput Wav2Vec2BertModel::forward(const ModelInput& input,
                      input.layout};
   if (request.layers >= 0 || request.layer_weights.defined()) return output;
   if (intermediate_ffn_) {
-    output.last_hidden_state =
-        aten::add(output.last_hidden_state, (*intermediate_ffn_)(output.last_hidden_state), 0.5);
+    const Tensor x = output.last_hidden_state;
+    output.last_hidden_state = (*intermediate_ffn_)({x}, {std::nullopt, x, 0.5});
   }
   if (adapter_) {
     Adapter::Output adapted = (*adapter_)(output.last_hidden_state, output.layout);

@@ -52,8 +52,8 @@ Tensor StridedConv1d::operator()(const Tensor& x, const Tensor& windows) const {
   const int64_t total = windows.numel() / kernel;
   const Tensor extended = aten::cat({x, Tensor::zeros({1, in}, x.dtype())}, 0);
   const Tensor rows = aten::reshape(aten::index_select(extended, 0, windows), {total, kernel, in});
-  return ops::linear(aten::reshape(aten::transpose(rows, 1, 2), {total, in * kernel}),
-                     aten::reshape(weight, {weight.size(0), in * kernel}), bias);
+  return ops::linear({aten::reshape(aten::transpose(rows, 1, 2), {total, in * kernel})},
+                     {aten::reshape(weight, {weight.size(0), in * kernel}), bias});
 }
 
 AdapterLayer::AdapterLayer(const Scope& scope, const Config& config)
@@ -73,8 +73,8 @@ Tensor AdapterLayer::operator()(const Tensor& x, const Tensor& windows,
                                 const Layout& output) const {
   const Tensor residual = aten::glu(residual_conv(residual_layer_norm(x), windows), -1);
   const Tensor shortened = aten::glu(self_attn_conv(self_attn_layer_norm(x), windows), -1);
-  const Tensor hidden = aten::add(self_attn(shortened, output, Tensor(), false).hidden, residual);
-  return aten::add(ffn(ffn_layer_norm(hidden)), hidden);
+  const Tensor hidden = self_attn({shortened}, output, Tensor(), false, residual).hidden;
+  return ffn({hidden, &ffn_layer_norm}, {std::nullopt, hidden});
 }
 
 Adapter::Adapter(const Scope& scope, const Config& configuration) : config(configuration) {

@@ -20,11 +20,12 @@ ConvolutionModule::ConvolutionModule(const Scope& scope, const Config& config)
       activation(config.hidden_act) {}
 
 Tensor ConvolutionModule::operator()(const Tensor& x, const Layout& layout) const {
-  Tensor y = zero_invalid_rows(layer_norm(x), layout.valid);
-  y = by_row_tiles(y, [this](const Tensor& tile) { return aten::glu(pointwise_conv1(tile), -1); });
-  y = ops::causal_depthwise_conv1d(y, depthwise_weight, layout.offsets_tensor);
-  y = activate(activation, depthwise_layer_norm(y));
-  return pointwise_conv2(y);
+  const Tensor gated =
+      ops::gated_linear({x, &layer_norm, std::nullopt, layout.valid}, pointwise_conv1);
+  const Tensor convolved =
+      ops::causal_depthwise_conv1d(gated, depthwise_weight, layout.offsets_tensor);
+  return ops::linear({convolved, &depthwise_layer_norm, activation}, pointwise_conv2,
+                     {std::nullopt, x});
 }
 
 }  // namespace w2vbert

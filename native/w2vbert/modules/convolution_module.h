@@ -9,7 +9,8 @@ namespace w2vbert {
 
 struct ConvolutionModule {
   ConvolutionModule(const Scope& scope, const Config& config);
-  // x [total_time, hidden] to the same shape. Rows that are not valid count as zero.
+  // The module and its residual connection: x [total_time, hidden] to the same shape. Rows that are
+  // not valid count as zero.
   Tensor operator()(const Tensor& x, const Layout& layout) const;
 
   LayerNorm layer_norm;

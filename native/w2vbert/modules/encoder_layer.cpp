@@ -1,7 +1,5 @@
 #include "w2vbert/modules/encoder_layer.h"
 
-#include "w2vbert/torch/aten.h"
-
 namespace w2vbert {
 
 EncoderLayer::EncoderLayer(const Scope& scope, const Config& config)
@@ -17,12 +15,11 @@ EncoderLayer::EncoderLayer(const Scope& scope, const Config& config)
 
 SelfAttention::Output EncoderLayer::operator()(const Tensor& x, const Layout& layout,
                                                const Tensor& positions, bool return_weights) const {
-  Tensor hidden = aten::add(x, ffn1(ffn1_layer_norm(x)), 0.5);
+  Tensor hidden = ffn1({x, &ffn1_layer_norm}, {std::nullopt, x, 0.5});
   const SelfAttention::Output attention =
-      self_attn(self_attn_layer_norm(hidden), layout, positions, return_weights);
-  hidden = aten::add(hidden, attention.hidden);
-  hidden = aten::add(hidden, conv_module(hidden, layout));
-  hidden = aten::add(hidden, ffn2(ffn2_layer_norm(hidden)), 0.5);
+      self_attn({hidden, &self_attn_layer_norm}, layout, positions, return_weights, hidden);
+  hidden = conv_module(attention.hidden, layout);
+  hidden = ffn2({hidden, &ffn2_layer_norm}, {std::nullopt, hidden, 0.5});
   return {final_layer_norm(hidden), attention.weights};
 }
 

@@ -9,10 +9,8 @@ FeedForward::FeedForward(const Scope& scope, const Config& config, int64_t size,
                    Init::normal(config.initializer_range)),
       activation(act) {}
 
-Tensor FeedForward::operator()(const Tensor& x) const {
-  return by_row_tiles(x, [this](const Tensor& tile) {
-    return output_dense(activate(activation, intermediate_dense(tile)));
-  });
+Tensor FeedForward::operator()(const ops::LinearInput& x, const ops::LinearOutput& output) const {
+  return ops::feed_forward(x, intermediate_dense, activation, output_dense, output);
 }
 
 }  // namespace w2vbert

@@ -8,7 +8,7 @@ namespace w2vbert {
 struct FeedForward {
   // `size` is the width of its input and output.
   FeedForward(const Scope& scope, const Config& config, int64_t size, Activation activation);
-  Tensor operator()(const Tensor& x) const;
+  Tensor operator()(const ops::LinearInput& x, const ops::LinearOutput& output) const;
 
   Linear intermediate_dense;
   Linear output_dense;

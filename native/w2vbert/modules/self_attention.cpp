@@ -45,16 +45,22 @@ SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t s
   }
 }
 
-SelfAttention::Output SelfAttention::operator()(const Tensor& x, const Layout& layout,
-                                                const Tensor& positions,
-                                                bool return_weights) const {
+SelfAttention::Output SelfAttention::operator()(const ops::LinearInput& x, const Layout& layout,
+                                                const Tensor& positions, bool return_weights,
+                                                const Tensor& residual) const {
   const Tensor offsets = layout.offsets_tensor;
-  // Rotation comes before the projections of queries and keys, as in the reference; values are made
-  // from the rows as they are.
-  const Tensor rotated =
-      position_embeddings == PositionEmbeddings::kRotary
-          ? ops::rotary_embedding(x, offsets, heads, static_cast<double>(rotary_base))
-          : x;
+  std::vector<Tensor> rows;  // queries, keys, values
+  if (position_embeddings == PositionEmbeddings::kRotary) {
+    // Rotation comes before the projections of queries and keys, as in the reference; values are
+    // made from the rows as they are.
+    const Tensor normed = ops::normalize(x);
+    rows = ops::linears(
+        {ops::rotary_embedding(normed, offsets, heads, static_cast<double>(rotary_base))},
+        {&linear_q, &linear_k});
+    rows.push_back(linear_v(normed));
+  } else {
+    rows = ops::linears(x, {&linear_q, &linear_k, &linear_v});
+  }
   ops::RelativePositions relative;
   if (position_embeddings == PositionEmbeddings::kRelativeKey) {
     relative.distance_embedding = distance_embedding;
@@ -64,10 +70,9 @@ SelfAttention::Output SelfAttention::operator()(const Tensor& x, const Layout& l
     relative.bias_u = pos_bias_u;
     relative.bias_v = pos_bias_v;
   }
-  const ops::AttentionOutput attention =
-      ops::relative_position_attention(linear_q(rotated), linear_k(rotated), linear_v(x), offsets,
-                                       heads, layout.valid, relative, return_weights);
-  return {linear_out(attention.output), attention.weights};
+  const ops::AttentionOutput attention = ops::relative_position_attention(
+      rows[0], rows[1], rows[2], offsets, heads, layout.valid, relative, return_weights);
+  return {ops::linear({attention.output}, linear_out, {std::nullopt, residual}), attention.weights};
 }
 
 }  // namespace w2vbert

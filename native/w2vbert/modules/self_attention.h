@@ -24,9 +24,9 @@ struct SelfAttention {
                 PositionEmbeddings position_embeddings);
 
   // `positions` is relative_position_table for the longest utterance where the kind is `relative`,
-  // else undefined. Rows that are not valid are no keys.
-  Output operator()(const Tensor& x, const Layout& layout, const Tensor& positions,
-                    bool return_weights) const;
+  // else undefined. Rows that are not valid are no keys. `residual` is added to the result.
+  Output operator()(const ops::LinearInput& x, const Layout& layout, const Tensor& positions,
+                    bool return_weights, const Tensor& residual) const;
 
   Linear linear_q;
   Linear linear_k;

@@ -48,7 +48,7 @@ Tdnn::Output Tdnn::operator()(const Tensor& x, const Layout& layout) const {
       windows = aten::reshape(aten::index_select(windows, 0, Tensor::of(rows)),
                               {output.layout.total(), layer.width * windows.size(1)});
     }
-    output.hidden = aten::unary("aten::relu", layer.kernel(windows));
+    output.hidden = ops::linear({windows}, layer.kernel, {Activation::kRelu});
   }
   return output;
 }

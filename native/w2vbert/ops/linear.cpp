@@ -1,11 +1,11 @@
 #include "w2vbert/ops/linear.h"
 
 #include <algorithm>
-#include <memory>
 #include <string>
 
 #include "w2vbert/ops/checks.h"
 #include "w2vbert/ops/cpu/linear_kernel.h"
+#include "w2vbert/ops/scratch.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/parallel.h"
 
@@ -14,43 +14,19 @@ namespace {
 
 constexpr const char* kOp = "linear";
 
-// Multiplications that are worth a thread: about 25 us.
+// Rows that pass through an operator at once: enough for products at full speed, whole panels of
+// every instruction set, and little memory where there are many rows.
+constexpr int64_t kTile = 1008;
+
+// Multiplications, and elements to read and write, that are worth a thread: about 25 us.
 constexpr int64_t kMultiplicationsPerTask = int64_t{1} << 20;
+constexpr int64_t kElementsPerTask = int64_t{1} << 15;
 
-// float32 on the CPU.
-Tensor run_kernel(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  const bool dense_rows = x.dim() == 2 && x.stride(1) == 1;
-  const Tensor rows = dense_rows ? x : aten::contiguous(x);
-  const Tensor weights = aten::contiguous(weight);
-  const Tensor biases = bias.defined() ? aten::contiguous(bias) : bias;
-  Shape shape = x.shape();
-  shape.back() = weight.size(0);
-  const Tensor out = Tensor::empty(shape, DType::kFloat32);
-  const cpu::LinearParams params{rows.data<float>(),
-                                 weights.data<float>(),
-                                 biases.defined() ? biases.data<float>() : nullptr,
-                                 out.data<float>(),
-                                 dense_rows ? x.stride(0) : x.size(-1),
-                                 x.numel() / x.size(-1),
-                                 x.size(-1),
-                                 weight.size(0)};
-  const cpu::SimdLevel level = cpu::simd_level();
-  const int64_t grain = std::max<int64_t>(
-      1, kMultiplicationsPerTask / std::max<int64_t>(1, cpu::linear_item_size(params)));
-  parallel_for(cpu::linear_items(params), grain, [&](int64_t begin, int64_t end) {
-    const std::unique_ptr<float[]> scratch(
-        new float[static_cast<size_t>(cpu::linear_scratch(params))]);
-    cpu::linear(level, params, begin, end, scratch.get());
-  });
-  return out;
-}
-
-}  // namespace
-
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+void check_layer(const Tensor& x, const LinearParameters& layer) {
   if (!x.defined() || x.dim() == 0 || x.size(-1) == 0) {
     refuse(kOp, "x", x.describe(), "[..., in] with in at least 1");
   }
+  const Tensor& weight = layer.weight;
   const bool pointwise = weight.defined() && weight.dim() == 3 && weight.size(2) == 1;
   if (!weight.defined() || weight.dtype() != x.dtype() || (weight.dim() != 2 && !pointwise) ||
       weight.size(1) != x.size(-1)) {
@@ -58,16 +34,297 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     refuse(kOp, "weight", weight.describe(),
            dtype_name(x.dtype()) + " [out, " + in + "] or [out, " + in + ", 1]");
   }
+  const Tensor& bias = layer.bias;
   if (bias.defined() && (bias.dtype() != x.dtype() || bias.shape() != Shape{weight.size(0)})) {
     refuse(kOp, "bias", bias.describe(),
            "undefined or " + dtype_name(x.dtype()) + " " + shape_string({weight.size(0)}));
   }
-  if (!GradMode::enabled() && x.dtype() == DType::kFloat32 && x.is_cpu() && weight.is_cpu() &&
-      (!bias.defined() || bias.is_cpu())) {
-    return run_kernel(x, weight, bias);
+}
+
+void check_residual(const Tensor& residual, DType dtype, const Shape& shape) {
+  if (residual.defined() && (residual.dtype() != dtype || residual.shape() != shape)) {
+    refuse(kOp, "residual", residual.describe(),
+           "undefined or " + dtype_name(dtype) + " " + shape_string(shape));
   }
+}
+
+void check_norm(const LinearInput& input) {
+  if (input.norm == nullptr) return;
+  for (const Tensor* tensor : {&input.norm->weight, &input.norm->bias}) {
+    if (!tensor->defined() || tensor->dtype() != input.x.dtype() ||
+        tensor->shape() != Shape{input.x.size(-1)}) {
+      refuse(kOp, tensor == &input.norm->weight ? "norm.weight" : "norm.bias", tensor->describe(),
+             dtype_name(input.x.dtype()) + " " + shape_string({input.x.size(-1)}));
+    }
+  }
+}
+
+bool has_kernel(const Tensor& x) {
+  return !GradMode::enabled() && x.dtype() == DType::kFloat32 && x.is_cpu();
+}
+
+std::optional<cpu::LinearActivation> kernel_activation(
+    const std::optional<Activation>& activation) {
+  if (!activation) return cpu::LinearActivation::kNone;
+  if (*activation == Activation::kRelu) return cpu::LinearActivation::kRelu;
+  if (*activation == Activation::kSilu) return cpu::LinearActivation::kSilu;
+  return std::nullopt;
+}
+
+// By ATen's operators.
+Tensor composed(const LinearInput& input) {
+  Tensor x = input.x;
+  if (input.norm != nullptr) {
+    x = aten::layer_norm(x, input.norm->weight, input.norm->bias, input.norm->eps);
+  }
+  if (input.activation) x = activate(*input.activation, x);
+  if (input.valid.defined()) {
+    x = aten::where(aten::reshape(input.valid, {-1, 1}), x, aten::to(Tensor::scalar(0), x.dtype()));
+  }
+  return x;
+}
+
+Tensor composed(const LinearInput& input, const LinearParameters& layer) {
+  const Tensor& weight = layer.weight;
   return aten::linear(
-      x, pointwise ? aten::reshape(weight, {weight.size(0), weight.size(1)}) : weight, bias);
+      composed(input),
+      weight.dim() == 3 ? aten::reshape(weight, {weight.size(0), weight.size(1)}) : weight,
+      layer.bias);
+}
+
+Tensor composed(const Tensor& product, const LinearOutput& output) {
+  const Tensor y = output.activation ? activate(*output.activation, product) : product;
+  return output.residual.defined() ? aten::add(output.residual, y, output.scale) : y;
+}
+
+// An input as the kernels take it. Holds what it had to copy.
+struct Rows {
+  explicit Rows(const LinearInput& input) {
+    const bool fused = kernel_activation(input.activation).has_value();
+    const LinearInput rest = fused ? input : LinearInput{composed(input)};
+    const Tensor& given = rest.x;
+    const bool dense = given.dim() == 2 && given.stride(1) == 1;
+    x = dense ? given : aten::contiguous(given);
+    params.x = x.data<float>();
+    params.x_stride = dense ? given.stride(0) : given.size(-1);
+    params.features = given.size(-1);
+    params.rows = given.numel() / params.features;
+    params.activation = *kernel_activation(rest.activation);
+    if (rest.norm != nullptr) {
+      norm_weight = aten::contiguous(rest.norm->weight);
+      norm_bias = aten::contiguous(rest.norm->bias);
+      params.norm_weight = norm_weight.data<float>();
+      params.norm_bias = norm_bias.data<float>();
+      params.norm_eps = static_cast<float>(rest.norm->eps);
+    }
+    if (rest.valid.defined()) {
+      valid = aten::contiguous(rest.valid);
+      check_tensor(kOp, "valid", valid, DType::kBool, {params.rows});
+      params.valid = valid.data<bool>();
+    }
+  }
+
+  cpu::RowsParams tile(int64_t begin, int64_t count) const {
+    cpu::RowsParams part = params;
+    part.x += begin * params.x_stride;
+    part.rows = count;
+    if (part.valid != nullptr) part.valid += begin;
+    return part;
+  }
+
+  Tensor x;
+  Tensor norm_weight;
+  Tensor norm_bias;
+  Tensor valid;
+  cpu::RowsParams params{};
+};
+
+// A layer as the kernels take it. Holds what it had to copy.
+struct Weights {
+  explicit Weights(const LinearParameters& layer)
+      : weight(aten::contiguous(layer.weight)),
+        bias(layer.bias.defined() ? aten::contiguous(layer.bias) : layer.bias),
+        params{weight.data<float>(), bias.defined() ? bias.data<float>() : nullptr} {}
+
+  Tensor weight;
+  Tensor bias;
+  cpu::LinearParams::Weight params;
+};
+
+void pack(cpu::SimdLevel level, const cpu::RowsParams& rows, float* panels) {
+  const int64_t count = cpu::panel_count(level, rows.rows);
+  const int64_t elements = rows.rows * rows.features / std::max<int64_t>(1, count);
+  parallel_for(count, 1 + kElementsPerTask / std::max<int64_t>(1, elements),
+               [&](int64_t begin, int64_t end) { cpu::pack(level, rows, begin, end, panels); });
+}
+
+void multiply(cpu::SimdLevel level, cpu::LinearParams params) {
+  params.block = cpu::linear_block(level, params, thread_count());
+  const int64_t items = cpu::linear_items(level, params);
+  const int64_t scratch = cpu::linear_scratch(level, params);
+  const int64_t work = params.rows * params.in_features * params.out_features *
+                       params.weight_count * (params.gated ? 2 : 1);
+  const int64_t item = std::max<int64_t>(1, work / std::max<int64_t>(1, items));
+  parallel_for(items, 1 + kMultiplicationsPerTask / item, [&](int64_t begin, int64_t end) {
+    const Scratch memory(scratch);
+    cpu::multiply(level, params, begin, end, memory.data());
+  });
+}
+
+Shape with_last(Shape shape, int64_t size) {
+  shape.back() = size;
+  return shape;
+}
+
+// Rows through `layers`, side by side.
+Tensor run_kernel(const LinearInput& input, const std::vector<Weights>& layers, bool gated,
+                  const LinearOutput& output) {
+  const Rows rows(input);
+  const cpu::SimdLevel level = cpu::simd_level();
+  cpu::LinearParams params{};
+  params.in_features = rows.params.features;
+  params.out_features = layers[0].weight.size(0) / (gated ? 2 : 1);
+  params.gated = gated;
+  const int64_t width = params.out_features * static_cast<int64_t>(layers.size());
+  const Shape shape = with_last(input.x.shape(), width);
+  check_residual(output.residual, DType::kFloat32, shape);
+  const Tensor residual =
+      output.residual.defined() ? aten::contiguous(output.residual) : output.residual;
+  const bool fused = kernel_activation(output.activation).has_value();
+  params.activation = fused ? *kernel_activation(output.activation) : cpu::LinearActivation::kNone;
+  params.scale = static_cast<float>(output.scale);
+  params.out_stride = width;
+  for (const Weights& layer : layers) params.weights[params.weight_count++] = layer.params;
+  const Tensor out = Tensor::empty(shape, DType::kFloat32);
+  for (int64_t begin = 0; begin < rows.params.rows; begin += kTile) {
+    const cpu::RowsParams tile = rows.tile(begin, std::min(kTile, rows.params.rows - begin));
+    const Scratch panels(cpu::panel_floats(level, tile.rows, tile.features));
+    pack(level, tile, panels.data());
+    params.panels = panels.data();
+    params.rows = tile.rows;
+    params.out = out.data<float>() + begin * width;
+    if (fused && residual.defined()) params.residual = residual.data<float>() + begin * width;
+    multiply(level, params);
+  }
+  return fused ? out : composed(out, output);
+}
+
+// The same for two layers; what lies between them stays in panels.
+Tensor run_kernel(const LinearInput& input, const Weights& up, Activation activation,
+                  const Weights& down, const LinearOutput& output) {
+  const Rows rows(input);
+  const cpu::SimdLevel level = cpu::simd_level();
+  const std::optional<cpu::LinearActivation> fused = kernel_activation(activation);
+  cpu::LinearParams first{};
+  first.in_features = rows.params.features;
+  first.out_features = up.weight.size(0);
+  first.weights[0] = up.params;
+  first.weight_count = 1;
+  first.activation = fused.value_or(cpu::LinearActivation::kNone);
+  cpu::LinearParams second{};
+  second.in_features = first.out_features;
+  second.out_features = down.weight.size(0);
+  second.weights[0] = down.params;
+  second.weight_count = 1;
+  second.scale = static_cast<float>(output.scale);
+  second.out_stride = second.out_features;
+  const Shape shape = with_last(input.x.shape(), second.out_features);
+  check_residual(output.residual, DType::kFloat32, shape);
+  const bool residual_fused = output.residual.defined() && !output.activation;
+  const Tensor residual = residual_fused ? aten::contiguous(output.residual) : Tensor();
+  const Tensor out = Tensor::empty(shape, DType::kFloat32);
+  for (int64_t begin = 0; begin < rows.params.rows; begin += kTile) {
+    const cpu::RowsParams tile = rows.tile(begin, std::min(kTile, rows.params.rows - begin));
+    const Scratch panels(cpu::panel_floats(level, tile.rows, tile.features));
+    pack(level, tile, panels.data());
+    const int64_t floats = cpu::panel_floats(level, tile.rows, first.out_features);
+    const Scratch between(floats);
+    first.panels = panels.data();
+    first.rows = tile.rows;
+    first.out_panels = between.data();
+    multiply(level, first);
+    Tensor activated;
+    if (!fused) {
+      activated = activate(activation,
+                           Tensor::from_blob(between.data(), {floats}, DType::kFloat32, nullptr));
+    }
+    second.panels = fused ? between.data() : activated.data<float>();
+    second.rows = tile.rows;
+    second.out = out.data<float>() + begin * second.out_features;
+    if (residual_fused) second.residual = residual.data<float>() + begin * second.out_features;
+    multiply(level, second);
+  }
+  return output.activation ? composed(out, output) : out;
+}
+
+}  // namespace
+
+Tensor linear(const LinearInput& input, const LinearParameters& layer, const LinearOutput& output) {
+  check_layer(input.x, layer);
+  check_norm(input);
+  if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, false, output);
+  check_residual(output.residual, input.x.dtype(),
+                 with_last(input.x.shape(), layer.weight.size(0)));
+  return composed(composed(input, layer), output);
+}
+
+std::vector<Tensor> linears(const LinearInput& input,
+                            std::initializer_list<const LinearParameters*> layers) {
+  check_norm(input);
+  const int64_t size = (*layers.begin())->weight.size(0);
+  for (const LinearParameters* layer : layers) {
+    check_layer(input.x, *layer);
+    if (layer->weight.size(0) != size) {
+      refuse(kOp, "weight", layer->weight.describe(), std::to_string(size) + " outputs");
+    }
+  }
+  std::vector<Tensor> outputs;
+  if (!has_kernel(input.x) || layers.size() > cpu::kMostLinearWeights) {
+    const Tensor rows = composed(input);
+    for (const LinearParameters* layer : layers) outputs.push_back(linear({rows}, *layer));
+    return outputs;
+  }
+  std::vector<Weights> weights;
+  for (const LinearParameters* layer : layers) weights.emplace_back(*layer);
+  const Tensor all = run_kernel(input, weights, false, {});
+  for (size_t i = 0; i < layers.size(); ++i) {
+    outputs.push_back(aten::narrow(all, all.dim() - 1, static_cast<int64_t>(i) * size, size));
+  }
+  return outputs;
+}
+
+Tensor gated_linear(const LinearInput& input, const LinearParameters& layer) {
+  check_layer(input.x, layer);
+  check_norm(input);
+  if (layer.weight.size(0) % 2 != 0) {
+    refuse(kOp, "weight", layer.weight.describe(), "an even number of outputs");
+  }
+  if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, true, {});
+  return aten::glu(composed(input, layer), -1);
+}
+
+Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activation activation,
+                    const LinearParameters& down, const LinearOutput& output) {
+  check_layer(input.x, up);
+  check_norm(input);
+  if (!has_kernel(input.x)) {
+    return linear({linear(input, up, {activation})}, down, output);
+  }
+  check_layer(Tensor::empty({0, up.weight.size(0)}, DType::kFloat32), down);
+  return run_kernel(input, Weights(up), activation, Weights(down), output);
+}
+
+Tensor normalize(const LinearInput& input) {
+  check_norm(input);
+  if (!has_kernel(input.x) || input.x.dim() == 0 || input.x.size(-1) == 0) return composed(input);
+  const Rows rows(input);
+  const Tensor out = Tensor::empty(input.x.shape(), DType::kFloat32);
+  const int64_t features = rows.params.features;
+  const cpu::SimdLevel level = cpu::simd_level();
+  parallel_for(rows.params.rows, 1 + kElementsPerTask / features, [&](int64_t begin, int64_t end) {
+    cpu::transform(level, rows.params, begin, end, out.data<float>(), features);
+  });
+  return out;
 }
 
 }  // namespace w2vbert::ops

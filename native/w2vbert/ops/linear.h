@@ -1,17 +1,63 @@
+// Products of rows with weight matrices, and what surrounds them in a conformer block.
+//
+// Without gradients, float32 on the CPU runs in kernels of our own, which read and write memory
+// once per product, use the weights where they lie, and whose rows depend neither on the rows
+// around them nor on the number of threads, to the last bit. Elsewhere (gradients, other dtypes and
+// devices) the same is composed of ATen's operators. All throw std::invalid_argument when a shape
+// or dtype does not fit.
 #pragma once
 
+#include <initializer_list>
+#include <optional>
+#include <vector>
+
+#include "w2vbert/ops/activation.h"
 #include "w2vbert/torch/tensor.h"
 
 namespace w2vbert::ops {
 
-// x @ weight^T + bias over the last axis.
-//   x        [..., in]                float32 for the kernel
-//   weight   [out, in] or [out, in, 1]  dtype and device of x
-//   bias     [out] or undefined       likewise
-//   returns  [..., out]               like x
-// Differentiable: where gradients are enabled, and for other dtypes and devices, aten::linear runs;
-// elsewhere the kernel, whose rows do not depend on the rows around them nor on the number of
-// threads, to the last bit. Throws std::invalid_argument when a shape or dtype does not fit.
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+struct LinearParameters {
+  Tensor weight;  // [out, in] or [out, in, 1]
+  Tensor bias;    // [out] or undefined
+};
+
+struct NormParameters {
+  Tensor weight;  // [size]
+  Tensor bias;    // [size]
+  double eps = 0.0;
+};
+
+// Rows to compute with: activation(layer_norm(x)), zeros where they are not valid.
+struct LinearInput {
+  Tensor x;  // [..., in]
+  const NormParameters* norm = nullptr;
+  std::optional<Activation> activation = std::nullopt;
+  Tensor valid = Tensor();  // bool [rows], or undefined: all are
+};
+
+// What becomes of a product y: residual + scale * activation(y).
+struct LinearOutput {
+  std::optional<Activation> activation = std::nullopt;
+  Tensor residual = Tensor();  // like the result, or undefined for none: scale is not used then
+  double scale = 1.0;
+};
+
+// x @ weight^T + bias over the last axis: [..., out].
+Tensor linear(const LinearInput& input, const LinearParameters& layer,
+              const LinearOutput& output = {});
+
+// Several layers of one input with equally many outputs.
+std::vector<Tensor> linears(const LinearInput& input,
+                            std::initializer_list<const LinearParameters*> layers);
+
+// The first half of the layer's outputs times the sigmoid of the second: [..., out / 2].
+Tensor gated_linear(const LinearInput& input, const LinearParameters& layer);
+
+// Two layers with an activation between them, which is never held for more than some hundred rows.
+Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activation activation,
+                    const LinearParameters& down, const LinearOutput& output = {});
+
+// The rows themselves: like input.x.
+Tensor normalize(const LinearInput& input);
 
 }  // namespace w2vbert::ops

@@ -11,40 +11,55 @@ constexpr int64_t kLanes = 4;
 inline Vec zeros() { return _mm_setzero_ps(); }
 inline Vec load(const float* p) { return _mm_loadu_ps(p); }
 inline void store(float* p, Vec v) { _mm_storeu_ps(p, v); }
-inline Vec broadcast(const float* p) { return _mm_set1_ps(*p); }
-inline Vec add(Vec a, Vec b) { return _mm_add_ps(a, b); }
+inline Vec broadcast(float x) { return _mm_set1_ps(x); }
 inline Vec multiply_add(Vec a, Vec b, Vec c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
+inline Vec maximum(Vec a, Vec b) { return _mm_max_ps(a, b); }  // b if either is NaN
+inline Vec shifted_to_exponent(Vec v) {
+  return _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(v), 23));
+}
+inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 inline void transpose(Vec (&v)[kLanes]) { _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]); }
 
 #include "w2vbert/ops/cpu/linear_impl.inc"
 
+const LinearKernels& kernels(SimdLevel level) {
+  return level >= SimdLevel::kAvx2 ? kLinearAvx2 : kLinearPortable;
+}
+
 }  // namespace
 
-int64_t linear_items(const LinearParams& params) {
-  return divide_up(params.rows, rows_per_block(params.rows)) *
-         divide_up(params.out_features, kGroup);
+const LinearKernels kLinearPortable = kKernels;
+
+int64_t panel_floats(SimdLevel level, int64_t rows, int64_t features) {
+  return kernels(level).panel_floats(rows, features);
 }
 
-int64_t linear_item_size(const LinearParams& params) {
-  return smaller(params.rows, rows_per_block(params.rows)) * kGroup * params.in_features;
+int64_t panel_count(SimdLevel level, int64_t rows) { return kernels(level).panel_count(rows); }
+
+void pack(SimdLevel level, const RowsParams& params, int64_t begin, int64_t end, float* panels) {
+  kernels(level).pack(params, begin, end, panels);
 }
 
-int64_t linear_scratch(const LinearParams& params) {
-  const int64_t groups = smaller(divide_up(params.out_features, kGroup), kRun);
-  return rows_per_block(params.rows) * (kChunk + groups * kGroup) + kGroup * kCopyStride +
-         kAlignment / static_cast<int64_t>(sizeof(float));
+void transform(SimdLevel level, const RowsParams& params, int64_t begin, int64_t end, float* out,
+               int64_t out_stride) {
+  kernels(level).transform(params, begin, end, out, out_stride);
 }
 
-void linear(SimdLevel level, LinearParams params, int64_t begin, int64_t end, float* scratch) {
-  if (level == SimdLevel::kAvx2) {
-    linear_avx2(params, begin, end, scratch);
-  } else {
-    linear_portable(params, begin, end, scratch);
-  }
+int64_t linear_block(SimdLevel level, const LinearParams& params, int64_t threads) {
+  return kernels(level).block(params, threads);
 }
 
-void linear_portable(LinearParams params, int64_t begin, int64_t end, float* scratch) {
-  run(params, begin, end, scratch);
+int64_t linear_items(SimdLevel level, const LinearParams& params) {
+  return kernels(level).items(params);
+}
+
+int64_t linear_scratch(SimdLevel level, const LinearParams& params) {
+  return kernels(level).scratch(params);
+}
+
+void multiply(SimdLevel level, const LinearParams& params, int64_t begin, int64_t end,
+              float* scratch) {
+  kernels(level).multiply(params, begin, end, scratch);
 }
 
 }  // namespace w2vbert::cpu

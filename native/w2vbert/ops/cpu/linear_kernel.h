@@ -1,8 +1,15 @@
-// A product with a weight matrix that is used where it lies:
-//   out[r, c] = bias[c] + sum_k weight[c, k] * x[r, k].
+// Products with weight matrices that are used where they lie, and what surrounds them in a
+// conformer block:
+//   in[r, k]  = activation(normalised x[r, k])
+//   y[r, c]   = activation(bias[c] + sum_k weight[c, k] * in[r, k]), or the gated linear unit of it
+//   out[r, c] = residual[r, c] + scale * y[r, c]
 // The sum runs over k upwards in float32, in stretches of kLinearChunk whose sums are added to the
-// bias one after another. It is the same for every element, whatever the rows around it, and
-// however the items are split.
+// bias one after another. An element is the same whatever the rows around it, and however the work
+// is split.
+//
+// Work is done in two steps: pack rearranges rows of x to panels, and multiply takes panels to rows
+// or, for another product, to panels. A panel holds up to three vectors of rows, [features, rows]:
+// neighbouring rows lie in the lanes of a vector. Its lanes past the last row are not used.
 #pragma once
 
 #include <cstdint>
@@ -11,34 +18,79 @@
 
 namespace w2vbert::cpu {
 
-// `out` does not overlap with anything. Nothing need be aligned beyond its floats.
-struct LinearParams {
-  const float* x;       // [rows, in_features], rows x_stride floats apart
-  const float* weight;  // [out_features, in_features], contiguous
-  const float* bias;    // [out_features] or nullptr for zeros
-  float* out;           // [rows, out_features], contiguous
+// The activations that kernels apply by themselves.
+enum class LinearActivation { kNone, kRelu, kSilu };
+
+struct RowsParams {
+  const float* x;  // [rows, features], rows x_stride floats apart
   int64_t x_stride;
   int64_t rows;
-  int64_t in_features;
-  int64_t out_features;
+  int64_t features;
+  const float* norm_weight;  // [features], or nullptr for no layer norm
+  const float* norm_bias;    // [features]
+  float norm_eps;
+  LinearActivation activation;
+  const bool* valid;  // [rows] rows that are not become zeros; nullptr: all are
 };
 
-constexpr int64_t kLinearChunk = 256;
+constexpr int kMostLinearWeights = 3;
 
-// Work items are independent: each is a block of rows with a group of columns of `out`. Neighbours
-// share the rows, which a call rearranges for up to 42 of them at once, so that few calls with many
-// items are best.
-int64_t linear_items(const LinearParams& params);
+struct LinearParams {
+  const float* panels;  // of [rows, in_features]
+  int64_t rows;
+  int64_t in_features;
+  // Their outputs lie side by side.
+  struct Weight {
+    const float* weight;  // [out_features, in_features], contiguous; twice the rows if gated
+    const float* bias;    // [out_features] or nullptr for zeros
+  } weights[kMostLinearWeights];
+  int weight_count;
+  int64_t out_features;  // of each weight
+  bool gated;            // y[c] * sigmoid(y[out_features + c]) takes the place of y[c]
+  LinearActivation activation;
+  const float* residual;  // [rows, weight_count * out_features], rows out_stride apart, or nullptr
+  float scale;            // not used without a residual
+  // One of both. `out` may be `residual`, and does not overlap with anything else.
+  float* out;         // [rows, weight_count * out_features], rows out_stride floats apart
+  float* out_panels;  // of [rows, weight_count * out_features]
+  int64_t out_stride;
+  int64_t block;  // columns of a work item, see linear_block
+};
 
-// Multiplications of the largest item.
-int64_t linear_item_size(const LinearParams& params);
+constexpr int64_t kLinearChunk = 192;
 
-// Floats of scratch memory that one call of a kernel below needs; their content does not matter.
-int64_t linear_scratch(const LinearParams& params);
+// Floats of the panels of [rows, features].
+int64_t panel_floats(SimdLevel level, int64_t rows, int64_t features);
+// How many panels `rows` make: the work items of pack.
+int64_t panel_count(SimdLevel level, int64_t rows);
+void pack(SimdLevel level, const RowsParams& params, int64_t begin, int64_t end, float* panels);
 
-// Writes `out` for the items begin .. end - 1.
-void linear(SimdLevel level, LinearParams params, int64_t begin, int64_t end, float* scratch);
-void linear_portable(LinearParams params, int64_t begin, int64_t end, float* scratch);
-void linear_avx2(LinearParams params, int64_t begin, int64_t end, float* scratch);
+// The same to rows, out_stride floats apart: `out` may be `x`. Work items are rows.
+void transform(SimdLevel level, const RowsParams& params, int64_t begin, int64_t end, float* out,
+               int64_t out_stride);
+
+// Columns of a work item, so that `threads` have enough items.
+int64_t linear_block(SimdLevel level, const LinearParams& params, int64_t threads);
+// Work items are independent: each is a block of columns for some panels.
+int64_t linear_items(SimdLevel level, const LinearParams& params);
+// Floats of scratch memory that one call of multiply needs; their content does not matter.
+int64_t linear_scratch(SimdLevel level, const LinearParams& params);
+void multiply(SimdLevel level, const LinearParams& params, int64_t begin, int64_t end,
+              float* scratch);
+
+// What each level brings.
+struct LinearKernels {
+  int64_t (*panel_floats)(int64_t rows, int64_t features);
+  int64_t (*panel_count)(int64_t rows);
+  void (*pack)(const RowsParams& params, int64_t begin, int64_t end, float* panels);
+  void (*transform)(const RowsParams& params, int64_t begin, int64_t end, float* out,
+                    int64_t out_stride);
+  int64_t (*block)(const LinearParams& params, int64_t threads);
+  int64_t (*items)(const LinearParams& params);
+  int64_t (*scratch)(const LinearParams& params);
+  void (*multiply)(const LinearParams& params, int64_t begin, int64_t end, float* scratch);
+};
+extern const LinearKernels kLinearPortable;
+extern const LinearKernels kLinearAvx2;
 
 }  // namespace w2vbert::cpu

@@ -11,9 +11,13 @@ constexpr int64_t kLanes = 8;
 inline Vec zeros() { return _mm256_setzero_ps(); }
 inline Vec load(const float* p) { return _mm256_loadu_ps(p); }
 inline void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
-inline Vec broadcast(const float* p) { return _mm256_broadcast_ss(p); }
-inline Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
+inline Vec broadcast(float x) { return _mm256_set1_ps(x); }
 inline Vec multiply_add(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+inline Vec maximum(Vec a, Vec b) { return _mm256_max_ps(a, b); }  // b if either is NaN
+inline Vec shifted_to_exponent(Vec v) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 23));
+}
+inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
 inline void transpose(Vec (&v)[kLanes]) {
   Vec pairs[kLanes];  // within 128 bits: elements of two rows, then of four
@@ -41,8 +45,6 @@ inline void transpose(Vec (&v)[kLanes]) {
 
 }  // namespace
 
-void linear_avx2(LinearParams params, int64_t begin, int64_t end, float* scratch) {
-  run(params, begin, end, scratch);
-}
+const LinearKernels kLinearAvx2 = kKernels;
 
 }  // namespace w2vbert::cpu
