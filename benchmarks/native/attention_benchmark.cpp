@@ -75,7 +75,9 @@ Tensor attend_libtorch(const Inputs& x) {
 void run(benchmark::State& state, Tensor (*attention)(const Inputs&)) {
   const GradMode off(false);
   const int64_t time = state.range(0);
-  set_thread_count(static_cast<int>(state.range(1)));
+  const auto threads = static_cast<int>(state.range(1));
+  set_thread_count(threads);
+  set_libtorch_thread_count(threads);
   const Inputs x = {random_tensor({time, kHidden}, 1), random_tensor({time, kHidden}, 2),
                     random_tensor({time, kHidden}, 3),
                     random_tensor({kLeft + kRight + 1, kHeadDim}, 4)};

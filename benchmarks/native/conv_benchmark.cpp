@@ -31,7 +31,9 @@ using Convolution = Tensor (*)(const Tensor&, const Tensor&, const Tensor&);
 void causal_depthwise_conv1d(benchmark::State& state, Convolution convolution) {
   const GradMode off(false);
   const int64_t time = state.range(0);
-  set_thread_count(static_cast<int>(state.range(1)));
+  const auto threads = static_cast<int>(state.range(1));
+  set_thread_count(threads);
+  set_libtorch_thread_count(threads);
   const Tensor x = random_tensor({time, kChannels}, 1);
   const Tensor weight = random_tensor({kChannels, 1, kKernel}, 2);
   const Tensor offsets = Tensor::of(std::vector<int64_t>{0, time});

@@ -32,7 +32,9 @@ void linear(benchmark::State& state, Tensor (*layer)(const Tensor&, const Tensor
   const int64_t rows = state.range(0);
   const int64_t in = state.range(1);
   const int64_t out = state.range(2);
-  set_thread_count(static_cast<int>(state.range(3)));
+  const auto threads = static_cast<int>(state.range(3));
+  set_thread_count(threads);
+  set_libtorch_thread_count(threads);
   const Tensor x = random_tensor({rows, in}, 1);
   const Tensor weight = random_tensor({out, in}, 2);
   const Tensor bias = random_tensor({out}, 3);

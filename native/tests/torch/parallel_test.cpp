@@ -1,51 +1,211 @@
 #include "w2vbert/torch/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
 #include <mutex>
+#include <set>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include "w2vbert/torch/tensor.h"
 
 namespace w2vbert {
 namespace {
 
-TEST(ParallelTest, VisitsEveryItemOnce) {
-  for (const int64_t count : {0, 1, 7, 1000}) {
-    std::vector<std::atomic<int>> visits(static_cast<size_t>(count));
-    parallel_for(count, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) ++visits[static_cast<size_t>(i)];
-    });
-    for (const auto& visit : visits) EXPECT_EQ(visit, 1);
+// The number of threads that take part in a loop whose parts wait until `expected` threads have
+// come and a little longer, for one too many.
+size_t threads_of_loop(int64_t count, size_t expected, int64_t grain = 1) {
+  std::mutex mutex;
+  std::condition_variable came;
+  std::set<std::thread::id> threads;
+  parallel_for(count, grain, [&](int64_t, int64_t) {
+    {
+      std::unique_lock<std::mutex> lock(mutex);
+      threads.insert(std::this_thread::get_id());
+      came.notify_all();
+      came.wait_for(lock, std::chrono::seconds(10), [&] { return threads.size() >= expected; });
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  });
+  return threads.size();
+}
+
+class ParallelTest : public testing::TestWithParam<int> {
+ protected:
+  ParallelTest() : before_(thread_count()) { set_thread_count(GetParam()); }
+  ~ParallelTest() override { set_thread_count(before_); }
+
+  static size_t threads() { return static_cast<size_t>(GetParam()); }
+
+ private:
+  const int before_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Threads, ParallelTest, testing::Values(1, 2, 4));
+
+TEST_P(ParallelTest, VisitsEveryItemOnce) {
+  for (const int64_t grain : {1, 2, 7, 64}) {
+    for (const int64_t count : {int64_t{0}, int64_t{1}, grain - 1, grain, grain + 1, 2 * grain - 1,
+                                2 * grain, 2 * grain + 1, int64_t{1000}}) {
+      std::vector<std::atomic<int>> visits(static_cast<size_t>(count));
+      parallel_for(count, grain, [&](int64_t begin, int64_t end) {
+        EXPECT_TRUE(end - begin >= grain || end == count) << begin << " to " << end;
+        for (int64_t i = begin; i < end; ++i) ++visits[static_cast<size_t>(i)];
+      });
+      for (const auto& visit : visits) EXPECT_EQ(visit, 1) << count << " items, grain " << grain;
+    }
   }
 }
 
-TEST(ParallelTest, CarriesAnExceptionToTheCaller) {
-  EXPECT_THROW(parallel_for(100, 1, [](int64_t, int64_t) { throw std::domain_error("part"); }),
+TEST_P(ParallelTest, UsesAsManyThreadsAsItMay) {
+  EXPECT_EQ(threads_of_loop(64, threads()), threads());
+  EXPECT_EQ(threads_of_loop(64, 1, 33), 1u);
+}
+
+TEST_P(ParallelTest, CarriesAnExceptionToTheCallerAndLeavesOutWhatHasNotBegun) {
+  std::atomic<int> parts{0};
+  EXPECT_THROW(parallel_for(100000, 1,
+                            [&](int64_t, int64_t) {
+                              ++parts;
+                              throw std::domain_error("part");
+                            }),
                std::domain_error);
+  EXPECT_LE(parts, GetParam());
+  EXPECT_EQ(threads_of_loop(64, threads()), threads());
 }
 
-TEST(ParallelTest, ThreadCountCanBeSet) {
-  const int before = thread_count();
-  set_thread_count(1);
-  EXPECT_EQ(thread_count(), 1);
-  set_thread_count(before);
-  EXPECT_EQ(thread_count(), before);
-  EXPECT_THROW(set_thread_count(0), std::invalid_argument);
+TEST_P(ParallelTest, NestedLoopsRunOnTheThreadOfTheirPart) {
+  std::atomic<int64_t> items{0};
+  parallel_for(16, 1, [&](int64_t begin, int64_t end) {
+    const std::thread::id outer = std::this_thread::get_id();
+    for (int64_t i = begin; i < end; ++i) {
+      parallel_for(100, 1, [&](int64_t b, int64_t e) {
+        EXPECT_TRUE(GetParam() == 1 || std::this_thread::get_id() == outer);
+        items += e - b;
+      });
+    }
+  });
+  EXPECT_EQ(items, 1600);
 }
 
-TEST(ParallelTest, ThreadCountHoldsInAFreshThread) {
-  int parts = 0;
-  std::thread([&] {
-    set_thread_count(1);
-    std::mutex mutex;
-    parallel_for(1000, 1, [&](int64_t, int64_t) {
-      const std::lock_guard<std::mutex> lock(mutex);
-      ++parts;
+TEST_P(ParallelTest, ManyTinyLoopsLoseNothing) {
+  std::vector<int64_t> sums(8);
+  for (int round = 0; round < 100000; ++round) {
+    parallel_for(8, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) sums[static_cast<size_t>(i)] += i;
     });
+  }
+  for (size_t i = 0; i < 8; ++i) EXPECT_EQ(sums[i], static_cast<int64_t>(i) * 100000);
+}
+
+TEST_P(ParallelTest, SeveralCallersShareThePool) {
+  std::vector<std::thread> callers;
+  std::vector<int64_t> sums(4);
+  for (size_t c = 0; c < sums.size(); ++c) {
+    callers.emplace_back([&sums, c] {
+      set_thread_count(GetParam());
+      for (int round = 0; round < 2000; ++round) {
+        std::atomic<int64_t> sum{0};
+        parallel_for(100, 1, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) sum += i;
+        });
+        sums[c] += sum;
+        if (round % 500 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  for (const int64_t sum : sums) EXPECT_EQ(sum, 2000 * 4950);
+}
+
+TEST(PoolTest, CallsShareItsThreads) {
+  set_pool_size(2);
+  std::thread([] {
+    const ComputeScope call(2);
+    EXPECT_EQ(threads_of_loop(8, 2), 2u);
+    std::thread([] {
+      const ComputeScope other(2);
+      EXPECT_EQ(threads_of_loop(8, 1), 1u);
+    }).join();
+    EXPECT_EQ(threads_of_loop(8, 2), 2u);
   }).join();
-  EXPECT_EQ(parts, 1);
+}
+
+TEST(PoolTest, LoopsOnOtherThreadsFollowLibTorchsSetting) {
+  std::thread([] {
+    set_libtorch_thread_count(1);
+    EXPECT_EQ(thread_count(), 1);
+    EXPECT_EQ(threads_of_loop(8, 1), 1u);
+    set_libtorch_thread_count(2);
+    EXPECT_EQ(thread_count(), 2);
+  }).join();
+}
+
+TEST(PoolTest, AScopeLeavesAllSettingsAsTheyWere) {
+  const int libtorch = libtorch_thread_count();
+  const int threads = thread_count();
+  for (const bool gradients : {false, true}) {
+    const GradMode mode(gradients);
+    {
+      const ComputeScope call(3);
+      EXPECT_EQ(thread_count(), 3);
+      EXPECT_EQ(libtorch_thread_count(), gradients ? 3 : 1);
+      {
+        const ComputeScope inner(2);
+        EXPECT_EQ(thread_count(), 2);
+      }
+      EXPECT_EQ(thread_count(), 3);
+    }
+    EXPECT_EQ(libtorch_thread_count(), libtorch);
+    EXPECT_EQ(thread_count(), threads);
+  }
+}
+
+TEST(PoolTest, RefusesImpossibleNumbers) {
+  for (const int threads : {-1, 0, kMostThreads + 1}) {
+    EXPECT_THROW(set_thread_count(threads), std::invalid_argument);
+    EXPECT_THROW(set_pool_size(threads), std::invalid_argument);
+  }
+  try {
+    set_thread_count(0);
+  } catch (const std::invalid_argument& e) {
+    EXPECT_STREQ(e.what(), "threads is 0; expected 1 to 1024");
+  }
+}
+
+TEST(PoolDeathTest, FewerThreadsThanWantedDoTheWork) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";  // a process without a pool
+  const auto work_without_memory_for_stacks = [] {
+    const rlimit none = {1, 1};
+    setrlimit(RLIMIT_AS, &none);
+    set_thread_count(4);
+    std::atomic<int64_t> sum{0};
+    parallel_for(100, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) sum += i;
+    });
+    std::_Exit(sum == 4950 ? 0 : 1);
+  };
+  EXPECT_EXIT(work_without_memory_for_stacks(), testing::ExitedWithCode(0), "");
+}
+
+TEST(PoolDeathTest, AProcessEndsWhileItsThreadsSpinOrWork) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  const auto end_in_the_middle = [] {
+    std::thread([] {
+      set_thread_count(4);
+      while (true) parallel_for(1000, 1, [](int64_t, int64_t) {});
+    }).detach();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::exit(0);
+  };
+  EXPECT_EXIT(end_in_the_middle(), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -67,9 +67,6 @@ AOTITorchError torch_library_impl(TorchLibraryOpaque* library, const char* op,
                                   uint64_t abi_version);
 
 AOTITorchError torch_get_num_threads(uint32_t* result);
-AOTITorchError torch_parallel_for(int64_t begin, int64_t end, int64_t grain_size,
-                                  void (*body)(int64_t begin, int64_t end, void* context),
-                                  void* context);
 
 }  // extern "C"
 
