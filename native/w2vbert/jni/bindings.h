@@ -1,7 +1,8 @@
 // The whole Java surface: JavaCPP parses this header, and no other. Plain types in, std::shared_ptr
 // out. Functions that can fail translate exceptions: the message of a caller's mistake
 // (std::invalid_argument) begins with "argument: ", that of a call at the wrong time
-// (std::logic_error) with "state: ", that of any other failure with neither.
+// (std::logic_error) with "state: ", that of any other failure with neither. They refuse to run on
+// a thread whose stack is nearly used up, since the process would not survive an overflow.
 #pragma once
 
 #include <cstdint>
@@ -196,8 +197,11 @@ class W2VBERT_API NativeFbankStream {
  *  Messages begin with `source`. */
 W2VBERT_API std::string complete_config(const std::string& json, const std::string& source);
 
-/** Uses this many threads for the calls that the calling thread makes. */
-W2VBERT_API void set_thread_count(int threads);
+/** Bytes of stack that the calling thread has left. */
+W2VBERT_API int64_t stack_left();
+
+/** Calls that compute use `per_call` threads each from now on, `total` all together. */
+W2VBERT_API void set_threads(int total, int per_call);
 
 /** The instruction set that the kernels use: `portable`, `avx2` or `avx512`. */
 W2VBERT_API std::string simd_level();

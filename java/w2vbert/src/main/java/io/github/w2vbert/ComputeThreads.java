@@ -3,23 +3,14 @@ package io.github.w2vbert;
 import io.github.w2vbert.internal.Native;
 import io.github.w2vbert.internal.NativeLibrary;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Future;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.Semaphore;
 import java.util.function.Supplier;
 
 /**
- * The threads on which models and front ends compute.
+ * Lets models and front ends compute: on their callers' threads, a few at a time, each with its
+ * share of the processors. Threads beside the callers' come from the native library's one pool.
  *
- * <p>Every thread that enters LibTorch's OpenMP code gets a team of worker threads of its own, so
- * calls do not run on the callers' threads, of which a server has many, but on a fixed few. The
- * processors are divided among them. A waiting caller holds no native frame: a virtual thread does
- * not pin its carrier.
+ * <p>A waiting caller holds no native frame: a virtual thread does not pin its carrier.
  */
 final class ComputeThreads {
   /** Processors to use; by default all that the JVM sees, which in a container is its share. */
@@ -32,12 +23,12 @@ final class ComputeThreads {
   static final String CONCURRENCY_PROPERTY = "w2vbert.concurrency";
 
   private static final int MOST = 1024;
-  private static final AtomicInteger NUMBER = new AtomicInteger();
 
-  /** Whether this compute thread has told the native library its number of threads. */
-  private static final ThreadLocal<Boolean> READY = ThreadLocal.withInitial(() -> false);
+  /** What a call may take of its thread's stack: see jni/bindings.cpp; and 32 KiB for Java. */
+  private static final long STACK_BYTES = 192 << 10;
 
-  private static ExecutorService executor;
+  /** Null before the first call. */
+  private static volatile Semaphore turns;
 
   private ComputeThreads() {}
 
@@ -62,7 +53,7 @@ final class ComputeThreads {
   private static int count(String property, int fallback) {
     String text = System.getProperty(property);
     if (text == null) {
-      return fallback;
+      return Math.min(fallback, MOST);
     }
     try {
       int value = Integer.parseInt(text.trim());
@@ -76,89 +67,56 @@ final class ComputeThreads {
         property + " is '" + text + "'; expected a whole number from 1 to " + MOST);
   }
 
-  private static synchronized ExecutorService executor() {
-    if (executor == null) {
+  private static synchronized Semaphore start() {
+    if (turns == null) {
+      NativeLibrary.load();
       int concurrency = concurrency();
-      int share = Math.max(1, threads() / concurrency);
-      ThreadPoolExecutor pool =
-          new ThreadPoolExecutor(
-              concurrency,
-              concurrency,
-              1,
-              TimeUnit.MINUTES,
-              new LinkedBlockingQueue<>(),
-              task -> newThread(task, share));
-      pool.allowCoreThreadTimeOut(true);
-      executor = pool;
+      int threads = Math.max(concurrency, threads());
+      NativeHandle.create(
+          () -> {
+            Native.set_threads(threads, threads / concurrency);
+            return null;
+          });
+      turns = new Semaphore(concurrency, true);
     }
-    return executor;
-  }
-
-  /** A thread that holds nothing of the caller that happens to need it first. */
-  private static Thread newThread(Runnable task, int share) {
-    String name = "w2vbert-" + NUMBER.getAndIncrement() + "-of-" + share;
-    Thread thread = new Thread(null, task, name, 0, false);
-    thread.setContextClassLoader(ComputeThreads.class.getClassLoader());
-    thread.setPriority(Thread.NORM_PRIORITY);
-    thread.setDaemon(true);
-    return thread;
+    return turns;
   }
 
   /**
-   * Runs a task on a compute thread and waits for it. An interrupt withdraws a task that still
-   * waits in line; one that runs is waited for, since it uses the caller's buffers, and the
-   * interrupt is kept for the caller to see.
+   * Runs a task when it is its turn. An interrupt withdraws a task that still waits in line; one
+   * that runs is not disturbed, and the interrupt is kept for the caller to see. Tasks must not run
+   * others.
    *
    * @throws CancellationException if the caller was interrupted before the task began
+   * @throws IllegalStateException if the thread has too little stack left
    */
   static <R> R run(Supplier<R> task) {
-    NativeLibrary.load();
-    int share = Math.max(1, threads() / concurrency());
-    AtomicBoolean claimed = new AtomicBoolean();
-    Future<R> result =
-        executor()
-            .submit(
-                () -> {
-                  if (!claimed.compareAndSet(false, true)) {
-                    return null; // withdrawn
-                  }
-                  if (!READY.get()) {
-                    NativeHandle.create(
-                        () -> {
-                          Native.set_thread_count(share);
-                          return null;
-                        });
-                    READY.set(true);
-                  }
-                  return task.get();
-                });
-    boolean interrupted = false;
+    Semaphore line = turns;
+    if (line == null) {
+      line = start();
+    }
+    long stack = Native.stack_left();
+    if (stack < STACK_BYTES) { // a turn must not be lost to a stack overflow
+      throw new IllegalStateException(
+          "this thread has "
+              + stack
+              + " bytes of stack left; expected at least "
+              + STACK_BYTES
+              + ": call from a thread with a larger stack (-Xss, or the constructor of Thread), or"
+              + " less deep in other calls");
+    }
     try {
-      while (true) {
-        try {
-          return result.get();
-        } catch (InterruptedException e) {
-          interrupted = true;
-          if (claimed.compareAndSet(false, true)) {
-            throw new CancellationException("interrupted while waiting for a compute thread");
-          }
-        } catch (ExecutionException e) {
-          throw rethrow(e.getCause());
-        }
-      }
+      line.acquire();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw (CancellationException)
+          new CancellationException("interrupted while waiting for its turn to compute")
+              .initCause(e);
+    }
+    try {
+      return task.get();
     } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+      line.release();
     }
-  }
-
-  private static RuntimeException rethrow(Throwable cause) {
-    // The trace tells of the compute thread; the caller's own frames are added as suppressed.
-    cause.addSuppressed(new Throwable("called from here"));
-    if (cause instanceof Error error) {
-      throw error;
-    }
-    return cause instanceof RuntimeException e ? e : new W2vBertException(cause.toString(), cause);
   }
 }

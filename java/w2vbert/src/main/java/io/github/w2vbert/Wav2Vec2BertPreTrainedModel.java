@@ -15,8 +15,7 @@ import java.util.function.Function;
 
 /**
  * What all models share: parameters, configuration and lifecycle. Immutable; any number of threads
- * may call one model. Computation runs on a few threads of the library, see the package
- * documentation.
+ * may call one model. How calls share the processors stands in the package documentation.
  */
 public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
   private final NativeHandle<NativeModel> handle;

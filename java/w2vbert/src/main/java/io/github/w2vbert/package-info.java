@@ -17,14 +17,18 @@
  *
  * <h2>Threads</h2>
  *
- * Models, extractors and tokenizers may be shared by any number of threads. Native computation runs
- * on threads of the library, not of the caller: {@code w2vbert.concurrency} calls at a time (1 by
- * default), which share {@code w2vbert.threads} processors (all that the JVM sees by default, which
- * in a container is its share). Both are system properties, read before the first call. A caller
- * that waits does not hold a native frame, so virtual threads do not pin their carriers; an
- * interrupt withdraws a call that still waits in line ({@link
- * java.util.concurrent.CancellationException}). Loading a model, small native calls and {@link
- * io.github.w2vbert.FbankStream} run on the calling thread.
+ * Models, extractors and tokenizers may be shared by any number of threads. A call computes on the
+ * thread that makes it, together with threads of the library: {@code w2vbert.concurrency} calls at
+ * a time (1 by default) share {@code w2vbert.threads} processors (all that the JVM sees by default,
+ * which in a container is its share) equally, and further callers wait in line. Both are system
+ * properties, read before the first call. With 1 every call ends as early as it can; as many as
+ * there are processors get most done when many call. An interrupt withdraws a call that still waits
+ * ({@link java.util.concurrent.CancellationException}). A virtual thread that waits does not pin
+ * its carrier; while it computes it does. Loading a model, small native calls and {@link
+ * io.github.w2vbert.FbankStream} do not wait.
+ *
+ * <p>A call needs 192 KiB of its thread's stack and throws {@link java.lang.IllegalStateException}
+ * if less is left.
  *
  * <h2>Native libraries</h2>
  *
