@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include "w2vbert/io/json.h"
@@ -64,36 +65,31 @@ struct Placement {
 // Mel bins that one work item normalises: a cache line of every frame.
 constexpr int64_t kBinTile = 16;
 
-// The bins first_bin .. first_bin + width - 1 of one clip.
+// The bins first_bin .. first_bin + kBinTile - 1 of one clip, or fewer at the end.
 struct Tile {
   const Placement& clip;
   int64_t bins;  // of a frame
   int64_t first_bin;
-  int64_t width;
-
-  const float* frame(int64_t i) const {
-    const float* const row =
-        i < clip.kept ? clip.out + i * bins : clip.rest.data() + (i - clip.kept) * bins;
-    return row + first_bin;
-  }
 };
 
-// sums[m] = sum of term(frame[m], m) over the frames begin .. end - 1, in float32 and in the order
-// of NumPy's pairwise summation: halves of a multiple of 8 frames down to 128 frames, eight partial
-// sums there. Another order gives other roundings, and normalisation can enlarge these 3000 times.
-template <typename Term>
-void sum_frames(const Tile& tile, int64_t begin, int64_t end, const Term& term, float* sums) {
+// sums[m] = sum of term(frame[m], m) over the frames begin .. end - 1 of `frames`, in float32 and
+// in the order of NumPy's pairwise summation: halves of a multiple of 8 frames down to 128 frames,
+// eight partial sums there. Another order gives other roundings, and normalisation can enlarge
+// these 3000 times. `width` is a constant of a full tile, so that the loops over it become vectors.
+template <typename Width, typename Frames, typename Term>
+void sum_frames(Width width, const Frames& frame, int64_t begin, int64_t end, const Term& term,
+                float* sums) {
   constexpr int64_t kBlock = 128, kPartial = 8;
-  const int64_t count = end - begin, width = tile.width;
+  const int64_t count = end - begin;
   const auto add = [&](int64_t i, float* to) {
-    const float* const frame = tile.frame(i);
-    for (int64_t m = 0; m < width; ++m) to[m] += term(frame[m], m);
+    const float* const x = frame(i);
+    for (int64_t m = 0; m < width; ++m) to[m] += term(x[m], m);
   };
   if (count > kBlock) {
     const int64_t middle = begin + count / 2 / kPartial * kPartial;
     float right[kBinTile];
-    sum_frames(tile, begin, middle, term, sums);
-    sum_frames(tile, middle, end, term, right);
+    sum_frames(width, frame, begin, middle, term, sums);
+    sum_frames(width, frame, middle, end, term, right);
     for (int64_t m = 0; m < width; ++m) sums[m] += right[m];
     return;
   }
@@ -110,20 +106,35 @@ void sum_frames(const Tile& tile, int64_t begin, int64_t end, const Term& term, 
 }
 
 // x = (x - mean) / sqrt(variance + 1e-7), rounded to float32 where the reference rounds.
-void normalize(const Tile& tile) {
+template <typename Width>
+void normalize(Width width, const Tile& tile) {
   const Placement& clip = tile.clip;
+  float* const kept = clip.out + tile.first_bin;
+  const float* const rest = clip.rest.data() + tile.first_bin;
+  const auto frame = [&](int64_t i) -> const float* {
+    return i < clip.kept ? kept + i * tile.bins : rest + (i - clip.kept) * tile.bins;
+  };
   float mean[kBinTile], deviation[kBinTile];
   sum_frames(
-      tile, 0, clip.frames, [](float x, int64_t) { return x; }, mean);
-  for (int64_t m = 0; m < tile.width; ++m) mean[m] /= static_cast<float>(clip.frames);
+      width, frame, 0, clip.frames, [](float x, int64_t) { return x; }, mean);
+  for (int64_t m = 0; m < width; ++m) mean[m] /= static_cast<float>(clip.frames);
   const auto square = [&](float x, int64_t m) { return (x - mean[m]) * (x - mean[m]); };
-  sum_frames(tile, 0, clip.frames, square, deviation);
-  for (int64_t m = 0; m < tile.width; ++m) {
+  sum_frames(width, frame, 0, clip.frames, square, deviation);
+  for (int64_t m = 0; m < width; ++m) {
     deviation[m] = std::sqrt(deviation[m] / static_cast<float>(clip.frames - 1) + 1e-7f);
   }
   for (int64_t i = 0; i < clip.kept; ++i) {
-    float* const x = clip.out + i * tile.bins + tile.first_bin;
-    for (int64_t m = 0; m < tile.width; ++m) x[m] = (x[m] - mean[m]) / deviation[m];
+    float* const x = kept + i * tile.bins;
+    for (int64_t m = 0; m < width; ++m) x[m] = (x[m] - mean[m]) / deviation[m];
+  }
+}
+
+void normalize(const Tile& tile) {
+  const int64_t width = std::min(kBinTile, tile.bins - tile.first_bin);
+  if (width == kBinTile) {
+    normalize(std::integral_constant<int64_t, kBinTile>(), tile);
+  } else {
+    normalize(width, tile);
   }
 }
 
@@ -144,9 +155,7 @@ void compute(const FeatureExtractorOptions& options, bool do_normalize,
   const int64_t tiles = (bins + kBinTile - 1) / kBinTile;
   parallel_for(static_cast<int64_t>(clips.size()) * tiles, 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t first_bin = item % tiles * kBinTile;
-      normalize({clips[static_cast<size_t>(item / tiles)], bins, first_bin,
-                 std::min(kBinTile, bins - first_bin)});
+      normalize({clips[static_cast<size_t>(item / tiles)], bins, item % tiles * kBinTile});
     }
   });
 }
@@ -205,14 +214,13 @@ int64_t padded_length(const std::vector<int64_t>& kept, const BatchOptions& opti
 // About 90 minutes of audio with the default options; a wrong max_length is likelier.
 constexpr int64_t kMostValues = int64_t{1} << 29;
 
-std::vector<float> allocate(int64_t rows, int64_t dim) {
+void check_size(int64_t rows, int64_t dim) {
   int64_t count = 0;
   if (__builtin_mul_overflow(rows, dim, &count) || count > kMostValues) {
     refuse(
         "the features have " + std::to_string(rows) + " rows of " + std::to_string(dim) + " values",
         "at most " + std::to_string(kMostValues) + " values, 2 GiB, in one call");
   }
-  return std::vector<float>(static_cast<size_t>(count));
 }
 
 }  // namespace
@@ -302,18 +310,20 @@ FeatureBatch FeatureExtractor::extract(const std::vector<Clip>& clips,
   result.batch = static_cast<int64_t>(clips.size());
   result.time = length / options_.stride;
   result.dim = bins * options_.stride;
-  result.features = allocate(result.batch * result.time, result.dim);
+  check_size(result.batch * result.time, result.dim);
+  result.features = Tensor::empty({result.batch, result.time, result.dim}, DType::kFloat32);
   result.has_mask = options.return_attention_mask.value_or(options_.return_attention_mask);
   result.mask_time = result.has_mask && options_.stride > 1 ? result.time : 0;
 
   const int64_t used = result.time * options_.stride;  // frames of each clip in the result
   const auto padding = static_cast<float>(options_.padding_value.value_or(0.0));
+  float* const features = result.features.data<float>();
   std::vector<Placement> placements;
   for (size_t i = 0; i < clips.size(); ++i) {
     const bool left = options_.padding_side == PaddingSide::kLeft;
     const int64_t begin = left ? std::min(length - kept[i], used) : 0;
     const int64_t end = std::min(begin + kept[i], used);
-    float* const rows = result.features.data() + static_cast<int64_t>(i) * used * bins;
+    float* const rows = features + static_cast<int64_t>(i) * used * bins;
     std::fill(rows, rows + begin * bins, padding);
     std::fill(rows + end * bins, rows + used * bins, padding);
     placements.push_back({clips[i].samples, frames[i], end - begin, rows + begin * bins, {}});
@@ -336,11 +346,13 @@ PackedFeatures FeatureExtractor::extract_packed(const std::vector<Clip>& clips,
   for (const int64_t count : frames) {
     result.offsets.push_back(result.offsets.back() + count / options_.stride);
   }
-  result.features = allocate(result.offsets.back(), result.dim);
+  check_size(result.offsets.back(), result.dim);
+  result.features = Tensor::empty({result.offsets.back(), result.dim}, DType::kFloat32);
+  float* const features = result.features.data<float>();
   std::vector<Placement> placements;
   for (size_t i = 0; i < clips.size(); ++i) {
     const int64_t kept = frames[i] / options_.stride * options_.stride;
-    float* const rows = result.features.data() + result.offsets[i] * result.dim;
+    float* const rows = features + result.offsets[i] * result.dim;
     placements.push_back({clips[i].samples, frames[i], kept, rows, {}});
   }
   compute(options_, do_normalize_per_mel_bins, placements);

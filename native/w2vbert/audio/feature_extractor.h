@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "w2vbert/torch/tensor.h"
+
 namespace w2vbert {
 
 enum class PaddingSide { kRight, kLeft };
@@ -61,8 +63,8 @@ struct Clip {
 struct FeatureBatch {
   int64_t batch = 0;
   int64_t time = 0;
-  int64_t dim = 0;              // num_mel_bins * stride
-  std::vector<float> features;  // [batch, time, dim]
+  int64_t dim = 0;  // num_mel_bins * stride
+  Tensor features;  // float32 [batch, time, dim]
   bool has_mask = false;
   int64_t mask_time = 0;      // time, but 0 with stride 1, as in the reference
   std::vector<int32_t> mask;  // [batch, mask_time]; 1 where the second frame of the row is real
@@ -70,8 +72,8 @@ struct FeatureBatch {
 
 // Clips one after another, without padding.
 struct PackedFeatures {
-  int64_t dim = 0;              // num_mel_bins * stride
-  std::vector<float> features;  // [offsets.back(), dim]
+  int64_t dim = 0;  // num_mel_bins * stride
+  Tensor features;  // float32 [offsets.back(), dim]
   std::vector<int64_t>
       offsets;  // [clips + 1]; clip i owns the rows offsets[i] to offsets[i + 1] - 1
 };

@@ -459,7 +459,7 @@ std::shared_ptr<NativeFeatures> NativeFeatureExtractor::extract(
     options.do_normalize_per_mel_bins = normalize;
     const FeatureBatch batch = impl_->extractor.extract(clips_of(samples, offsets, clips), options);
     auto result = std::make_shared<NativeFeatures::Impl>();
-    result->features = Tensor::of(batch.features, {batch.batch, batch.time, batch.dim});
+    result->features = batch.features;
     if (batch.has_mask) {
       result->attention_mask = Tensor::empty({batch.batch, batch.mask_time}, DType::kInt32);
       std::copy(batch.mask.begin(), batch.mask.end(), result->attention_mask.data<int32_t>());
@@ -476,7 +476,7 @@ std::shared_ptr<NativeFeatures> NativeFeatureExtractor::extract_ragged(const Nat
     const PackedFeatures packed =
         impl_->extractor.extract_packed(clips_of(samples, offsets, clips), {}, normalize);
     auto result = std::make_shared<NativeFeatures::Impl>();
-    result->features = Tensor::of(packed.features, {packed.offsets.back(), packed.dim});
+    result->features = packed.features;
     for (size_t i = 0; i + 1 < packed.offsets.size(); ++i) {
       result->lengths.push_back(packed.offsets[i + 1] - packed.offsets[i]);
     }
