@@ -114,21 +114,39 @@ Tensor take(const NativeTensor* tensor) {
   return tensor == nullptr ? Tensor() : tensor->impl().tensor;
 }
 
-// A copy of the rows of one utterance, so that it does not keep those of the others; or all rows,
-// of utterances that are equally long, as [batch, time, ...].
+// `length` rows from `begin` on, in the given shape: a copy, so that it does not keep the other
+// rows, or all rows as they are.
+std::shared_ptr<NativeTensor> give_part(const Tensor& rows, int64_t begin, int64_t length,
+                                        const Shape& shape) {
+  if (length == rows.size(0)) {
+    return give(rows.shape() == shape ? rows : aten::reshape(rows, shape));
+  }
+  const Tensor all = aten::contiguous(rows);
+  const Tensor part = Tensor::empty(shape, rows.dtype());
+  const int64_t bytes = part.numel() * dtype_size(rows.dtype());
+  if (bytes > 0) {
+    std::memcpy(part.raw_data(), static_cast<const char*>(all.raw_data()) + bytes / length * begin,
+                static_cast<size_t>(bytes));
+  }
+  return give(part);
+}
+
+// The rows of one utterance; or all rows, of utterances that are equally long, as [batch, time,
+// ...].
 std::shared_ptr<NativeTensor> give_rows(const Tensor& rows, const Layout& layout, int utterance) {
   if (!rows.defined()) return nullptr;
   if (utterance < 0) {
     return give(aten::reshape(rows, {layout.utterances(), layout.length(0), rows.size(1)}));
   }
-  return give(aten::clone(aten::narrow(rows, 0, layout.offsets.at(static_cast<size_t>(utterance)),
-                                       layout.length(utterance))));
+  const int64_t length = layout.length(utterance);
+  return give_part(rows, layout.offsets.at(static_cast<size_t>(utterance)), length,
+                   {length, rows.size(1)});
 }
 
 // What belongs to one utterance in rows of one utterance each; with -1 all rows.
 std::shared_ptr<NativeTensor> give_row(const Tensor& rows, int utterance) {
   if (!rows.defined() || utterance < 0) return give(rows);
-  return give(aten::clone(aten::reshape(aten::narrow(rows, 0, utterance, 1), {rows.size(1)})));
+  return give_part(rows, utterance, 1, {rows.size(1)});
 }
 
 std::vector<Clip> clips_of(const NativeTensor* samples, const int64_t* offsets, int count) {
@@ -258,8 +276,7 @@ std::shared_ptr<NativeTensor> NativeModelOutput::attention(int layer, int uttera
     int64_t begin = 0;
     for (int u = 0; u < utterance; ++u) begin += heads * layout.length(u) * layout.length(u);
     const int64_t time = layout.length(utterance);
-    return give(aten::reshape(aten::clone(aten::narrow(weights, 0, begin, heads * time * time)),
-                              {heads, time, time}));
+    return give_part(weights, begin, heads * time * time, {heads, time, time});
   });
 }
 

@@ -8,7 +8,8 @@ import java.util.List;
  * Output of the encoder. Closing it closes its tensors.
  *
  * <p>From {@code forward} the tensors have the batch as their first axis; from {@code encode} they
- * belong to one utterance and have no such axis.
+ * belong to one utterance and have no such axis. Tensors of one output may share their memory: the
+ * last of {@code hiddenStates} and {@code lastHiddenState}, say.
  *
  * @param lastHiddenState {@code [batch, time, width]} or {@code [time, width]}; with an adapter
  *     {@code time} and {@code width} are the adapter's
