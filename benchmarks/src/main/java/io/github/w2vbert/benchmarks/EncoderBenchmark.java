@@ -19,7 +19,7 @@ import org.openjdk.jmh.annotations.TearDown;
  * facebook/w2v-bert-2.0, with random parameters of 2.3 GB.
  */
 public class EncoderBenchmark extends Protocol {
-  private static final int VOCABULARY = 32;
+  static final int VOCABULARY = 32;
 
   @Param("small")
   public String shape;
@@ -52,7 +52,8 @@ public class EncoderBenchmark extends Protocol {
     return 2 * time * perFrame;
   }
 
-  private static Wav2Vec2BertConfig config(String shape) {
+  /** A model for connectionist temporal classification of one of the shapes. */
+  static Wav2Vec2BertConfig config(String shape) {
     Wav2Vec2BertConfig.Builder builder = Wav2Vec2BertConfig.builder().vocabSize(VOCABULARY);
     return switch (shape) {
       case "small" ->

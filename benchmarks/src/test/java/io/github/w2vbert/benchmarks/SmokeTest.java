@@ -33,7 +33,8 @@ class SmokeTest {
           FrontEndBenchmark.class,
           JniBenchmark.class,
           PeakBenchmark.class,
-          RelativePositionAttentionBenchmark.class);
+          RelativePositionAttentionBenchmark.class,
+          SmallModelBenchmark.class);
 
   /** Class and method, as JMH names them. */
   private static Set<String> methods() {
