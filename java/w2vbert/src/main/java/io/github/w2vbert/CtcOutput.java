@@ -41,8 +41,11 @@ public record CtcOutput(Tensor logits, Tensor loss, BaseModelOutput base) implem
           int[] path = new int[frames];
           for (int t = 0; t < frames; t++) {
             int row = (utterance * time + t) * vocabulary;
+            float best = scores.get(row);
             for (int token = 1; token < vocabulary; token++) {
-              if (scores.get(row + token) > scores.get(row + path[t])) {
+              float score = scores.get(row + token);
+              if (score > best) {
+                best = score;
                 path[t] = token;
               }
             }
