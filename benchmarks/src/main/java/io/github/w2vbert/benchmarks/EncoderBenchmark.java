@@ -38,18 +38,11 @@ public class EncoderBenchmark extends Protocol {
    * @param shape as the parameter
    */
   static double flops(String shape, int seconds) {
-    double hidden = shape.equals("real") ? 1024 : 144;
-    double intermediate = 4 * hidden;
-    double layers = shape.equals("real") ? 24 : 2;
-    double time = ((seconds * Synthetic.SAMPLE_RATE - 400) / 160 + 1) / 2;
-    double projections = 4 * hidden * hidden;
-    double attention = 2 * time * hidden + 73 * hidden;
-    double convolution = 3 * hidden * hidden + 31 * hidden;
-    double feedForward = 2 * 2 * hidden * intermediate;
-    double perFrame =
-        layers * (projections + attention + convolution + feedForward)
-            + (160 + VOCABULARY) * hidden;
-    return 2 * time * perFrame;
+    EncoderWork work =
+        shape.equals("real")
+            ? new EncoderWork(24, 1024, 4096, 73, 31, 160, VOCABULARY)
+            : new EncoderWork(2, 144, 576, 73, 31, 160, VOCABULARY);
+    return work.flops(EncoderWork.time(seconds));
   }
 
   /** A model for connectionist temporal classification of one of the shapes. */
