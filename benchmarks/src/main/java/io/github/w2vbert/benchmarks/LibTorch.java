@@ -14,7 +14,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /** LibTorch in this process, through JavaCPP's preset. */
-final class LibTorch {
+public final class LibTorch {
   static {
     W2vBert.load(); // first: it knows where LibTorch's libraries are and registers our operators
     if (!W2vBert.registrationFailure().isEmpty()) {
@@ -25,24 +25,24 @@ final class LibTorch {
   private LibTorch() {}
 
   /** Lets the calling thread's LibTorch use as many threads as this library. */
-  static void useEqualThreads() {
+  public static void useEqualThreads() {
     torch.set_num_threads(W2vBert.threads());
     openblas_nolapack.blas_set_num_threads(W2vBert.threads());
   }
 
   /** A float32 tensor of normal numbers, the same for the same seed. */
-  static Tensor normal(long seed, long... shape) {
+  public static Tensor normal(long seed, long... shape) {
     torch.manual_seed(seed);
     return torch.randn(shape);
   }
 
   /** Runs without gradients, frees all tensors on the way, and tells how large the result was. */
-  static long run(Supplier<Tensor> body) {
+  public static long run(Supplier<Tensor> body) {
     return inference(() -> body.get().numel());
   }
 
   /** Runs without gradients, frees all tensors, and copies the float32 result in C order. */
-  static float[] values(Supplier<Tensor> body) {
+  public static float[] values(Supplier<Tensor> body) {
     return inference(
         () -> {
           Tensor result = body.get().contiguous();

@@ -15,7 +15,7 @@ public class PeakBenchmark extends Protocol {
   private static final int COLUMNS = 4096;
 
   /** Multiplications and additions of one product. */
-  static final double FLOPS = 2.0 * ROWS * INNER * COLUMNS;
+  public static final double FLOPS = 2.0 * ROWS * INNER * COLUMNS;
 
   private Tensor left;
   private Tensor right;

@@ -4,13 +4,13 @@ import io.github.w2vbert.Audio;
 import java.util.Random;
 
 /** Inputs that are the same in every run. */
-final class Synthetic {
-  static final int SAMPLE_RATE = 16_000;
+public final class Synthetic {
+  public static final int SAMPLE_RATE = 16_000;
 
   private Synthetic() {}
 
   /** A voice-like sum of harmonics that comes and goes, in noise. */
-  static Audio audio(int seconds) {
+  public static Audio audio(int seconds) {
     Random random = new Random(1);
     float[] samples = new float[seconds * SAMPLE_RATE];
     for (int i = 0; i < samples.length; i++) {
