@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 #include "w2vbert/torch/aten.h"
 
@@ -109,8 +110,8 @@ ModelOutput Wav2Vec2BertModel::forward(const ModelInput& input,
     refuse("layer is " + std::to_string(request.layers) +
            "; this model has the hidden states 0 to " + std::to_string(config_.num_hidden_layers));
   }
-  const FeatureProjection::Output projected = feature_projection_(input.features);
-  Tensor hidden = projected.hidden;
+  FeatureProjection::Output projected = feature_projection_(input.features);
+  Tensor hidden = std::exchange(projected.hidden, Tensor());
   if (input.masked_time.defined() && config_.apply_spec_augment) {
     if (!masked_spec_embed_.defined()) {
       refuse(
@@ -119,7 +120,7 @@ ModelOutput Wav2Vec2BertModel::forward(const ModelInput& input,
     }
     hidden = aten::where(aten::reshape(input.masked_time, {-1, 1}), masked_spec_embed_, hidden);
   }
-  Encoder::Output encoded = encoder_(hidden, input.layout, request);
+  Encoder::Output encoded = encoder_(std::move(hidden), input.layout, request);
   ModelOutput output{encoded.hidden,
                      input.layout,
                      projected.features,

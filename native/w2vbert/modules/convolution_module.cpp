@@ -20,12 +20,9 @@ ConvolutionModule::ConvolutionModule(const Scope& scope, const Config& config)
       activation(config.hidden_act) {}
 
 Tensor ConvolutionModule::operator()(const Tensor& x, const Layout& layout) const {
-  const Tensor gated =
-      ops::gated_linear({x, &layer_norm, std::nullopt, layout.valid}, pointwise_conv1);
-  const Tensor convolved =
-      ops::causal_depthwise_conv1d(gated, depthwise_weight, layout.offsets_tensor);
-  return ops::linear({convolved, &depthwise_layer_norm, activation}, pointwise_conv2,
-                     {std::nullopt, x});
+  Tensor y = ops::gated_linear({x, &layer_norm, std::nullopt, layout.valid}, pointwise_conv1);
+  y = ops::causal_depthwise_conv1d(y, depthwise_weight, layout.offsets_tensor);
+  return ops::linear({y, &depthwise_layer_norm, activation}, pointwise_conv2, {std::nullopt, x});
 }
 
 }  // namespace w2vbert

@@ -1,6 +1,7 @@
 #include "w2vbert/modules/encoder.h"
 
 #include <string>
+#include <utility>
 
 #include "w2vbert/torch/aten.h"
 
@@ -13,13 +14,12 @@ Encoder::Encoder(const Scope& scope, const Config& config)
   }
 }
 
-Encoder::Output Encoder::operator()(const Tensor& x, const Layout& layout,
-                                    const Request& request) const {
+Encoder::Output Encoder::operator()(Tensor x, const Layout& layout, const Request& request) const {
   Tensor positions;
   if (position_embeddings == PositionEmbeddings::kRelative) {
     positions = relative_position_table(layout.longest(), hidden_size);
   }
-  Output output{zero_invalid_rows(x, layout.valid), {}, {}};
+  Output output{zero_invalid_rows(std::move(x), layout.valid), {}, {}};
   Tensor sum;
   const auto add_to_sum = [&](int64_t index) {
     if (!request.layer_weights.defined()) return;
@@ -30,7 +30,8 @@ Encoder::Output Encoder::operator()(const Tensor& x, const Layout& layout,
   if (request.hidden_states) output.hidden_states.push_back(output.hidden);
   const size_t count = request.layers < 0 ? layers.size() : static_cast<size_t>(request.layers);
   for (size_t i = 0; i < count; ++i) {
-    SelfAttention::Output layer = layers[i](output.hidden, layout, positions, request.attentions);
+    SelfAttention::Output layer =
+        layers[i](std::move(output.hidden), layout, positions, request.attentions);
     output.hidden = layer.hidden;
     if (request.hidden_states) output.hidden_states.push_back(output.hidden);
     if (request.attentions) output.attentions.push_back(layer.weights);

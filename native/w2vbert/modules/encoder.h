@@ -23,7 +23,7 @@ struct Encoder {
 
   Encoder(const Scope& scope, const Config& config);
   // Rows that are not valid enter the first layer as zeros.
-  Output operator()(const Tensor& x, const Layout& layout, const Request& request) const;
+  Output operator()(Tensor x, const Layout& layout, const Request& request) const;
 
   std::vector<EncoderLayer> layers;
   PositionEmbeddings position_embeddings;

@@ -1,5 +1,7 @@
 #include "w2vbert/modules/encoder_layer.h"
 
+#include <utility>
+
 namespace w2vbert {
 
 EncoderLayer::EncoderLayer(const Scope& scope, const Config& config)
@@ -13,14 +15,15 @@ EncoderLayer::EncoderLayer(const Scope& scope, const Config& config)
       ffn2(scope / "ffn2", config, config.hidden_size, config.hidden_act),
       final_layer_norm(scope / "final_layer_norm", config.hidden_size, config.layer_norm_eps) {}
 
-SelfAttention::Output EncoderLayer::operator()(const Tensor& x, const Layout& layout,
+SelfAttention::Output EncoderLayer::operator()(Tensor x, const Layout& layout,
                                                const Tensor& positions, bool return_weights) const {
-  Tensor hidden = ffn1({x, &ffn1_layer_norm}, {std::nullopt, x, 0.5});
-  const SelfAttention::Output attention =
-      self_attn({hidden, &self_attn_layer_norm}, layout, positions, return_weights, hidden);
-  hidden = conv_module(attention.hidden, layout);
-  hidden = ffn2({hidden, &ffn2_layer_norm}, {std::nullopt, hidden, 0.5});
-  return {final_layer_norm(hidden), attention.weights};
+  x = ffn1({x, &ffn1_layer_norm}, {std::nullopt, x, 0.5});
+  SelfAttention::Output attention =
+      self_attn({x, &self_attn_layer_norm}, layout, positions, return_weights, x);
+  x = std::exchange(attention.hidden, Tensor());
+  x = conv_module(x, layout);
+  x = ffn2({x, &ffn2_layer_norm}, {std::nullopt, x, 0.5});
+  return {final_layer_norm(x), attention.weights};
 }
 
 }  // namespace w2vbert

@@ -9,7 +9,8 @@ namespace w2vbert {
 
 struct EncoderLayer {
   EncoderLayer(const Scope& scope, const Config& config);
-  SelfAttention::Output operator()(const Tensor& x, const Layout& layout, const Tensor& positions,
+  // A caller that moves x in has its memory back before the layer ends.
+  SelfAttention::Output operator()(Tensor x, const Layout& layout, const Tensor& positions,
                                    bool return_weights) const;
 
   LayerNorm ffn1_layer_norm;

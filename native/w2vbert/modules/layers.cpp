@@ -25,7 +25,7 @@ LayerNorm::LayerNorm(const Scope& scope, int64_t size, double epsilon)
     : ops::NormParameters{scope.get("weight", {size}, Init::ones()),
                           scope.get("bias", {size}, Init::zeros()), epsilon} {}
 
-Tensor zero_invalid_rows(const Tensor& x, const Tensor& valid) {
+Tensor zero_invalid_rows(Tensor x, const Tensor& valid) {
   return valid.defined() ? ops::normalize({x, nullptr, std::nullopt, valid}) : x;
 }
 

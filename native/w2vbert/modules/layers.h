@@ -32,6 +32,6 @@ struct LayerNorm : ops::NormParameters {
 };
 
 // Rows that are not valid become zero; x itself if all are.
-Tensor zero_invalid_rows(const Tensor& x, const Tensor& valid);
+Tensor zero_invalid_rows(Tensor x, const Tensor& valid);
 
 }  // namespace w2vbert

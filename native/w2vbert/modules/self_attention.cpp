@@ -72,6 +72,7 @@ SelfAttention::Output SelfAttention::operator()(const ops::LinearInput& x, const
   }
   const ops::AttentionOutput attention = ops::relative_position_attention(
       rows[0], rows[1], rows[2], offsets, heads, layout.valid, relative, return_weights);
+  rows.clear();  // the largest of a layer's tensors
   return {ops::linear({attention.output}, linear_out, {std::nullopt, residual}), attention.weights};
 }
 
