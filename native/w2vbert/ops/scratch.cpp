@@ -32,6 +32,8 @@ Kept& kept() {
 }
 
 Block take(int64_t bytes) {
+  const int64_t alignment = bytes >= kHugePage ? kHugePage : kLine;
+  bytes = (bytes + alignment - 1) / alignment * alignment;
   Kept& all = kept();
   {
     const std::lock_guard<std::mutex> lock(all.mutex);
@@ -49,8 +51,6 @@ Block take(int64_t bytes) {
       return block;
     }
   }
-  const int64_t alignment = bytes >= kHugePage ? kHugePage : kLine;
-  bytes = (bytes + alignment - 1) / alignment * alignment;
   void* data = std::aligned_alloc(static_cast<size_t>(alignment), static_cast<size_t>(bytes));
   if (data == nullptr) throw std::bad_alloc();
   if (alignment == kHugePage) madvise(data, static_cast<size_t>(bytes), MADV_HUGEPAGE);
