@@ -180,6 +180,18 @@ TEST(PoolTest, RefusesImpossibleNumbers) {
   }
 }
 
+TEST(PoolDeathTest, AScopeRestoresASettingOfAnySize) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";  // LibTorch reads its setting once
+  const auto compute_where_many_threads_are_asked_for = [] {
+    setenv("OMP_NUM_THREADS", "2000", 1);
+    std::thread([] {
+      { const ComputeScope call(2); }
+      std::_Exit(libtorch_thread_count() == 2000 ? 0 : 1);
+    }).join();
+  };
+  EXPECT_EXIT(compute_where_many_threads_are_asked_for(), testing::ExitedWithCode(0), "");
+}
+
 TEST(PoolDeathTest, FewerThreadsThanWantedDoTheWork) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";  // a process without a pool
   const auto work_without_memory_for_stacks = [] {

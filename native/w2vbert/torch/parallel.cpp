@@ -238,6 +238,12 @@ void (*find_omp_set_num_threads())(int) {
   return reinterpret_cast<void (*)(int)>(symbol);
 }
 
+// For the calling thread. Unchecked: it may be what the environment asked for, however large.
+void set_openmp_threads(int threads) {
+  static const auto set = find_omp_set_num_threads();
+  if (set != nullptr) set(threads);
+}
+
 }  // namespace
 
 namespace parallel {
@@ -296,8 +302,7 @@ void set_libtorch_thread_count(int threads) {
   check_threads(threads);
   libtorch_thread_count();  // on its first use in a thread LibTorch sets its own default, which
                             // ours must follow
-  static const auto set_openmp = find_omp_set_num_threads();
-  if (set_openmp != nullptr) set_openmp(threads);
+  set_openmp_threads(threads);
 }
 
 ComputeScope::ComputeScope(int threads)
@@ -310,7 +315,7 @@ ComputeScope::ComputeScope(int threads)
 ComputeScope::~ComputeScope() {
   if (--this_thread.scopes == 0) Pool::instance().leave();
   this_thread.threads = threads_before_;
-  set_libtorch_thread_count(libtorch_threads_before_);
+  set_openmp_threads(libtorch_threads_before_);
 }
 
 }  // namespace w2vbert
