@@ -41,7 +41,10 @@ public final class NativeLibrary {
       List.of("libgomp.so.1", "libc10.so", LIBTORCH);
   private static final List<String> OWN_LIBRARIES = List.of("libw2vbert.so", "libjniNative.so");
 
-  private static Throwable failure;
+  private static final long STACK_BYTES = 8 << 20; // of the loader: ample
+
+  private static Thread loader;
+  private static Throwable failure; // why it did not set `loaded`
   private static volatile boolean loaded;
 
   private NativeLibrary() {}
@@ -62,30 +65,52 @@ public final class NativeLibrary {
     if (loaded) {
       return;
     }
-    if (failure == null) {
+    if (loader == null) {
+      // Failures are final, and the stack of the caller may be nearly used up.
+      Thread thread = new Thread(null, NativeLibrary::loadAll, "w2vbert-load", STACK_BYTES);
+      thread.setDaemon(true);
+      thread.start();
+      loader = thread;
+    }
+    boolean interrupted = false;
+    while (loader.isAlive()) {
       try {
-        checkPlatform(
-            System.getProperty("os.name"),
-            System.getProperty("os.arch"),
-            Files.exists(Path.of("/lib/ld-musl-x86_64.so.1"))
-                && !Files.exists(Path.of("/lib64/ld-linux-x86-64.so.2")));
-        forbidPhysicalMemoryLimit();
-        String folder = System.getProperty(PATH_PROPERTY);
-        if (folder != null) {
-          loadFromFolder(Path.of(folder));
-        } else {
-          loadFromClassPath();
-        }
-        Native.simd_level(); // refuses a wrong W2VBERT_SIMD now rather than in the first call
-        loaded = true;
-        return;
-      } catch (W2vBertException e) {
-        failure = e;
-      } catch (LinkageError | RuntimeException | IOException e) {
-        failure = new W2vBertException(explain(String.valueOf(e.getMessage())), e);
+        loader.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
       }
     }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    if (loaded) {
+      return;
+    }
     throw new W2vBertException(failure.getMessage(), failure);
+  }
+
+  /** Sets `loaded` or `failure`. */
+  private static void loadAll() {
+    try {
+      checkPlatform(
+          System.getProperty("os.name"),
+          System.getProperty("os.arch"),
+          Files.exists(Path.of("/lib/ld-musl-x86_64.so.1"))
+              && !Files.exists(Path.of("/lib64/ld-linux-x86-64.so.2")));
+      forbidPhysicalMemoryLimit();
+      String folder = System.getProperty(PATH_PROPERTY);
+      if (folder != null) {
+        loadFromFolder(Path.of(folder));
+      } else {
+        loadFromClassPath();
+      }
+      Native.simd_level(); // refuses a wrong W2VBERT_SIMD now rather than in the first call
+      loaded = true;
+    } catch (W2vBertException e) {
+      failure = e;
+    } catch (Throwable e) { // errors too: nobody would see them on this thread
+      failure = new W2vBertException(explain(String.valueOf(e.getMessage())), e);
+    }
   }
 
   /**

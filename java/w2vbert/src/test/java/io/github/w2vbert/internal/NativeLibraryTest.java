@@ -114,6 +114,12 @@ class NativeLibraryTest {
   }
 
   @Test
+  void aThreadWithASmallStackMayBeTheFirst() throws Exception {
+    String output = probe(System.getProperty("java.class.path"), List.of(), Map.of(), "small");
+    assertTrue(output.startsWith("loaded"), output);
+  }
+
+  @Test
   void otherPlatformsAreRefusedByName() {
     NativeLibrary.checkPlatform("Linux", "amd64", false);
     for (String[] platform :
