@@ -1,6 +1,7 @@
 #include "w2vbert/torch/parallel.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <atomic>
@@ -190,6 +191,37 @@ TEST(PoolDeathTest, AScopeRestoresASettingOfAnySize) {
     }).join();
   };
   EXPECT_EXIT(compute_where_many_threads_are_asked_for(), testing::ExitedWithCode(0), "");
+}
+
+// On a machine with one processor this cannot fail.
+TEST(PoolDeathTest, ThreadsAreNotBoundLikeTheirFirstCaller) {
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";  // a process without a pool
+  const auto start_from_a_bound_thread = [] {
+    std::thread([] {
+      cpu_set_t all, one;
+      sched_getaffinity(0, sizeof(all), &all);
+      CPU_ZERO(&one);
+      for (int i = 0; CPU_COUNT(&one) == 0; ++i) {
+        if (CPU_ISSET(i, &all)) CPU_SET(i, &one);
+      }
+      sched_setaffinity(0, sizeof(one), &one);
+      set_thread_count(2);
+      const std::thread::id caller = std::this_thread::get_id();
+      std::atomic<bool> came{false}, bound{false};
+      parallel_for(2, 1, [&](int64_t, int64_t) {
+        if (std::this_thread::get_id() == caller) {
+          while (!came) std::this_thread::yield();
+        } else {
+          cpu_set_t own;
+          sched_getaffinity(0, sizeof(own), &own);
+          bound = !CPU_EQUAL(&own, &all);
+          came = true;
+        }
+      });
+      std::_Exit(bound ? 1 : 0);
+    }).join();
+  };
+  EXPECT_EXIT(start_from_a_bound_thread(), testing::ExitedWithCode(0), "");
 }
 
 TEST(PoolDeathTest, FewerThreadsThanWantedDoTheWork) {

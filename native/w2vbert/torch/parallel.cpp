@@ -2,7 +2,9 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -109,6 +111,12 @@ class Worker {
 
  private:
   [[noreturn]] void serve() {
+    // Where the process may run: whoever started this thread may have bound itself to one
+    // processor.
+    cpu_set_t processors;
+    if (sched_getaffinity(getpid(), sizeof(processors), &processors) == 0) {
+      sched_setaffinity(0, sizeof(processors), &processors);
+    }
     while (true) {
       await([this] { return loop_.load() != nullptr; });
       void* posted = loop_.load();
