@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -21,7 +22,7 @@ struct Block {
 
 struct Kept {
   std::mutex mutex;
-  std::vector<Block> blocks;
+  std::vector<Block> blocks;  // in the order in which they were given back
   int64_t bytes = 0;
 };
 
@@ -45,8 +46,7 @@ Block take(int64_t bytes) {
     // A small need does not take a large block from those who need it.
     if (best < all.blocks.size() && all.blocks[best].bytes <= 2 * bytes) {
       const Block block = all.blocks[best];
-      all.blocks[best] = all.blocks.back();
-      all.blocks.pop_back();
+      all.blocks.erase(all.blocks.begin() + static_cast<std::ptrdiff_t>(best));
       all.bytes -= block.bytes;
       return block;
     }
@@ -67,16 +67,21 @@ Scratch::Scratch(int64_t floats) {
 
 Scratch::~Scratch() {
   Kept& all = kept();
-  {
+  if (bytes_ <= kMostKept) {
     const std::lock_guard<std::mutex> lock(all.mutex);
-    if (all.bytes + bytes_ <= kMostKept) {
-      try {
-        all.blocks.push_back({data_, bytes_});
-        all.bytes += bytes_;
-        return;
-      } catch (const std::bad_alloc&) {
-        // it is freed instead
-      }
+    // Sizes that are no longer asked for make room for those that are.
+    auto first = all.blocks.begin();
+    for (; all.bytes + bytes_ > kMostKept; ++first) {
+      std::free(first->data);
+      all.bytes -= first->bytes;
+    }
+    all.blocks.erase(all.blocks.begin(), first);
+    try {
+      all.blocks.push_back({data_, bytes_});
+      all.bytes += bytes_;
+      return;
+    } catch (const std::bad_alloc&) {
+      // it is freed instead
     }
   }
   std::free(data_);

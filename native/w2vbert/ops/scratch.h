@@ -1,5 +1,5 @@
 // Memory that operators need while they run. Blocks are kept for the next operator, so that a pass
-// over a model asks the system for them once; what is kept is bounded.
+// over a model asks the system for them once; what is kept is bounded, and the oldest goes first.
 #pragma once
 
 #include <cstdint>
