@@ -205,8 +205,22 @@ TEST(LinearTest, KernelsAgreeWithWhatIsDifferentiated) {
   }
 }
 
+TEST(LinearTest, ValidRowsAreThoseBeforeTheLastAxis) {
+  const Tensor x = random_tensor({3, 2, 4}, 1);
+  const LinearParameters layer{random_tensor({5, 4}, 2), Tensor()};
+  const Tensor valid = Tensor::empty({6}, DType::kBool);
+  for (int64_t row = 0; row < 6; ++row) valid.data<bool>()[row] = row != 1 && row != 4;
+  for (const bool grad : {false, true}) {
+    const GradMode mode(grad);
+    const std::vector<float> all = values(ops::linear({x}, layer));
+    const std::vector<float> some = values(ops::linear({x, nullptr, std::nullopt, valid}, layer));
+    for (size_t i = 0; i < all.size(); ++i) {
+      EXPECT_EQ(some[i], valid.data<bool>()[i / 5] ? all[i] : 0.0f) << "element " << i;
+    }
+  }
+}
+
 TEST(LinearTest, RefusesWhatSurroundsTheProduct) {
-  const GradMode off(false);
   const Tensor x = Tensor::zeros({5, 4}, DType::kFloat32);
   const LinearParameters layer{Tensor::zeros({3, 4}, DType::kFloat32), Tensor()};
   const NormParameters norm{Tensor::zeros({3}, DType::kFloat32),
@@ -219,22 +233,30 @@ TEST(LinearTest, RefusesWhatSurroundsTheProduct) {
     }
     return std::string("not refused");
   };
-  EXPECT_EQ(message([&] {
-              linear({x, &norm}, layer);
-            }),
-            "linear: norm.weight is float32 [3]; expected float32 [4]");
-  EXPECT_EQ(message([&] {
-              linear({x}, layer, {std::nullopt, x});
-            }),
-            "linear: residual is float32 [5, 4]; expected undefined or float32 [5, 3]");
-  EXPECT_EQ(message([&] { gated_linear({x}, layer); }),
-            "linear: weight is float32 [3, 4]; expected an even number of outputs");
-  EXPECT_EQ(message([&] { feed_forward({x}, layer, Activation::kRelu, layer); }),
-            "linear: weight is float32 [3, 4]; expected float32 [out, 3] or [out, 3, 1]");
-  EXPECT_EQ(message([&] {
-              linear({x, nullptr, std::nullopt, Tensor::zeros({4}, DType::kBool)}, layer);
-            }),
-            "linear: valid is bool [4]; expected bool [5] on the CPU");
+  for (const bool grad : {false, true}) {
+    const GradMode mode(grad);
+    EXPECT_EQ(message([&] {
+                linear({x, &norm}, layer);
+              }),
+              "linear: norm.weight is float32 [3]; expected float32 [4]");
+    EXPECT_EQ(message([&] {
+                linear({x}, layer, {std::nullopt, x});
+              }),
+              "linear: residual is float32 [5, 4]; expected undefined or float32 [5, 3]");
+    EXPECT_EQ(message([&] { gated_linear({x}, layer); }),
+              "linear: weight is float32 [3, 4]; expected an even number of outputs");
+    EXPECT_EQ(message([&] { feed_forward({x}, layer, Activation::kRelu, layer); }),
+              "linear: weight is float32 [3, 4]; expected float32 [out, 3] or [out, 3, 1]");
+    EXPECT_EQ(message([&] {
+                linear({x, nullptr, std::nullopt, Tensor::zeros({4}, DType::kBool)}, layer);
+              }),
+              "linear: valid is bool [4]; expected bool [5] on the CPU");
+    // It would be spread over all rows.
+    EXPECT_EQ(message([&] {
+                normalize({x, nullptr, std::nullopt, Tensor::zeros({1}, DType::kBool)});
+              }),
+              "linear: valid is bool [1]; expected bool [5] on the CPU");
+  }
 }
 
 TEST(LinearTest, RefusalsNameArgumentValueAndExpectation) {

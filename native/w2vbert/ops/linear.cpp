@@ -22,6 +22,11 @@ constexpr int64_t kTile = 1008;
 constexpr int64_t kMultiplicationsPerTask = int64_t{1} << 20;
 constexpr int64_t kElementsPerTask = int64_t{1} << 15;
 
+Shape with_last(Shape shape, int64_t size) {
+  shape.back() = size;
+  return shape;
+}
+
 void check_layer(const Tensor& x, const LinearParameters& layer) {
   if (!x.defined() || x.dim() == 0 || x.size(-1) == 0) {
     refuse(kOp, "x", x.describe(), "[..., in] with in at least 1");
@@ -48,14 +53,21 @@ void check_residual(const Tensor& residual, DType dtype, const Shape& shape) {
   }
 }
 
-void check_norm(const LinearInput& input) {
-  if (input.norm == nullptr) return;
-  for (const Tensor* tensor : {&input.norm->weight, &input.norm->bias}) {
-    if (!tensor->defined() || tensor->dtype() != input.x.dtype() ||
-        tensor->shape() != Shape{input.x.size(-1)}) {
-      refuse(kOp, tensor == &input.norm->weight ? "norm.weight" : "norm.bias", tensor->describe(),
-             dtype_name(input.x.dtype()) + " " + shape_string({input.x.size(-1)}));
+// What is done to the rows before the product.
+void check_input(const LinearInput& input) {
+  const int64_t features = input.x.size(-1);
+  if (input.norm != nullptr) {
+    for (const Tensor* tensor : {&input.norm->weight, &input.norm->bias}) {
+      if (!tensor->defined() || tensor->dtype() != input.x.dtype() ||
+          tensor->shape() != Shape{features}) {
+        refuse(kOp, tensor == &input.norm->weight ? "norm.weight" : "norm.bias", tensor->describe(),
+               dtype_name(input.x.dtype()) + " " + shape_string({features}));
+      }
     }
+  }
+  if (input.valid.defined()) {
+    const int64_t rows = input.x.numel() / std::max<int64_t>(1, features);
+    check_tensor(kOp, "valid", input.valid, DType::kBool, {rows});
   }
 }
 
@@ -79,7 +91,8 @@ Tensor composed(const LinearInput& input) {
   }
   if (input.activation) x = activate(*input.activation, x);
   if (input.valid.defined()) {
-    x = aten::where(aten::reshape(input.valid, {-1, 1}), x, aten::to(Tensor::scalar(0), x.dtype()));
+    const Tensor valid = aten::reshape(input.valid, with_last(x.shape(), 1));
+    x = aten::where(valid, x, aten::to(Tensor::scalar(0), x.dtype()));
   }
   return x;
 }
@@ -119,7 +132,6 @@ struct Rows {
     }
     if (rest.valid.defined()) {
       valid = aten::contiguous(rest.valid);
-      check_tensor(kOp, "valid", valid, DType::kBool, {params.rows});
       params.valid = valid.data<bool>();
     }
   }
@@ -169,11 +181,6 @@ void multiply(cpu::SimdLevel level, cpu::LinearParams params) {
     const Scratch memory(scratch);
     cpu::multiply(level, params, begin, end, memory.data());
   });
-}
-
-Shape with_last(Shape shape, int64_t size) {
-  shape.back() = size;
-  return shape;
 }
 
 // Rows through `layers`, side by side.
@@ -261,7 +268,7 @@ Tensor run_kernel(const LinearInput& input, const Weights& up, Activation activa
 
 Tensor linear(const LinearInput& input, const LinearParameters& layer, const LinearOutput& output) {
   check_layer(input.x, layer);
-  check_norm(input);
+  check_input(input);
   if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, false, output);
   check_residual(output.residual, input.x.dtype(),
                  with_last(input.x.shape(), layer.weight.size(0)));
@@ -270,7 +277,6 @@ Tensor linear(const LinearInput& input, const LinearParameters& layer, const Lin
 
 std::vector<Tensor> linears(const LinearInput& input,
                             std::initializer_list<const LinearParameters*> layers) {
-  check_norm(input);
   const int64_t size = (*layers.begin())->weight.size(0);
   for (const LinearParameters* layer : layers) {
     check_layer(input.x, *layer);
@@ -278,6 +284,7 @@ std::vector<Tensor> linears(const LinearInput& input,
       refuse(kOp, "weight", layer->weight.describe(), std::to_string(size) + " outputs");
     }
   }
+  check_input(input);
   std::vector<Tensor> outputs;
   if (!has_kernel(input.x) || layers.size() > cpu::kMostLinearWeights) {
     const Tensor rows = composed(input);
@@ -295,7 +302,7 @@ std::vector<Tensor> linears(const LinearInput& input,
 
 Tensor gated_linear(const LinearInput& input, const LinearParameters& layer) {
   check_layer(input.x, layer);
-  check_norm(input);
+  check_input(input);
   if (layer.weight.size(0) % 2 != 0) {
     refuse(kOp, "weight", layer.weight.describe(), "an even number of outputs");
   }
@@ -306,7 +313,7 @@ Tensor gated_linear(const LinearInput& input, const LinearParameters& layer) {
 Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activation activation,
                     const LinearParameters& down, const LinearOutput& output) {
   check_layer(input.x, up);
-  check_norm(input);
+  check_input(input);
   if (!has_kernel(input.x)) {
     return linear({linear(input, up, {activation})}, down, output);
   }
@@ -315,8 +322,8 @@ Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activa
 }
 
 Tensor normalize(const LinearInput& input) {
-  check_norm(input);
-  if (!has_kernel(input.x) || input.x.dim() == 0 || input.x.size(-1) == 0) return composed(input);
+  check_input(input);
+  if (!has_kernel(input.x) || input.x.size(-1) == 0) return composed(input);
   const Rows rows(input);
   const Tensor out = Tensor::empty(input.x.shape(), DType::kFloat32);
   const int64_t features = rows.params.features;
