@@ -333,17 +333,40 @@ TEST_P(LinearKernelTest, AColumnDoesNotDependOnTheOthers) {
   }
 }
 
+// Blocks of other widths leave other columns to the code for single ones.
 TEST_P(LinearKernelTest, HowItemsAreSplitDoesNotMatter) {
   const Rows rows = some_rows(140);
-  const std::vector<float> result = product.run(rows);
-  for (const int64_t threads : {1, 2, 16, 1000}) {
-    for (const int64_t step : {1, 5, 43}) {
-      Product p = product;
-      p.threads = threads;
-      p.step = step;
-      EXPECT_EQ(p.run(rows), result) << threads << " threads, " << step << " items per call";
+  for (const bool gated : {false, true}) {
+    if (gated && out % 2 != 0) continue;
+    Product whole = product;
+    whole.gated = gated;
+    if (!gated) whole.activation = LinearActivation::kSilu;
+    whole.residual = random_values(140 * whole.columns(), 4);
+    whole.scale = 0.3f;
+    const std::vector<float> result = whole.run(rows);
+    for (const int64_t threads : {1, 2, 16, 1000}) {
+      for (const int64_t step : {1, 5, 43}) {
+        Product p = whole;
+        p.threads = threads;
+        p.step = step;
+        EXPECT_EQ(p.run(rows), result) << threads << " threads, " << step << " items per call";
+      }
     }
   }
+}
+
+TEST_P(LinearKernelTest, TheResultMayTakeThePlaceOfTheResidual) {
+  const Rows rows = some_rows(50);
+  Product p = product;
+  p.residual = random_values(50 * out, 4);
+  p.scale = 0.5f;
+  const std::vector<float> panels = rows.packed(level, 1000);
+  std::vector<float> result = p.residual;
+  LinearParams params = p.params(50, panels);
+  params.residual = result.data();
+  params.out = result.data();
+  p.run_items(params);
+  EXPECT_EQ(result, p.run(rows));
 }
 
 TEST_P(LinearKernelTest, NanAndInfinityReachTheirRowsAndColumnsOnly) {
