@@ -22,8 +22,9 @@ namespace {
 // About 100 us of a head of 64.
 constexpr int64_t kScoresPerThread = 32768;
 
-// Enough for threads to end at nearly the same time.
-constexpr int64_t kSharesPerThread = 64;
+// Each call packs keys, so that it is to get many items, but threads are to end at the same time: a
+// call gets this part of a thread's share of what is left.
+constexpr int64_t kPartOfShare = 3;
 
 constexpr const char* kAttention = "relative_position_attention";
 constexpr const char* kRotary = "rotary_embedding";
@@ -143,21 +144,23 @@ AttentionOutput run_kernel(const Tensor& query, const Tensor& key, const Tensor&
     params.weights = data(result.weights);
   }
 
-  // Items of long utterances take longer than those of short ones, so that threads take a few at a
-  // time instead of equal shares; not one at a time, since each call first looks at all utterances.
   // Little work is not worth waking a thread for.
   const cpu::SimdLevel level = cpu::simd_level();
   const int64_t items = cpu::relative_position_attention_items(params);
   if (items == 0) return result;
   const int64_t floats = cpu::relative_position_attention_scratch(params);
-  std::atomic<int64_t> next{0};
   const int64_t threads = std::min<int64_t>({thread_count(), items, 1 + scores / kScoresPerThread});
-  const int64_t share = std::max<int64_t>(1, items / (threads * kSharesPerThread));
+  std::atomic<int64_t> next{0};
   parallel_for(threads, 1, [&](int64_t, int64_t) {
     const std::unique_ptr<float[]> scratch(new float[static_cast<size_t>(floats)]);
-    for (int64_t item = next.fetch_add(share); item < items; item = next.fetch_add(share)) {
-      cpu::relative_position_attention(level, params, item, std::min(items, item + share),
-                                       scratch.get());
+    int64_t begin = next;
+    while (begin < items) {
+      const int64_t left = items - begin;
+      const int64_t end =
+          threads == 1 ? items : begin + std::max<int64_t>(1, left / (threads * kPartOfShare));
+      if (!next.compare_exchange_weak(begin, end)) continue;
+      cpu::relative_position_attention(level, params, begin, end, scratch.get());
+      begin = next;
     }
   });
   return result;

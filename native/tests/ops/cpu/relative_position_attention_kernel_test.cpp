@@ -293,7 +293,7 @@ TEST_P(RelativePositionAttentionKernelTest, ANanQueryStaysInItsRow) {
 
 std::string case_name(const ::testing::TestParamInfo<Case>& info) {
   const auto [level, positions, mask] = info.param;
-  std::string name = level == SimdLevel::kAvx2 ? "Avx2" : "Portable";
+  std::string name = simd_name(level);
   if (positions.kind == AttentionPosition::kNone) name += "NoPosition";
   if (positions.kind == AttentionPosition::kRelative) name += "Relative";
   if (positions.kind == AttentionPosition::kRelativeKey) {
@@ -305,7 +305,7 @@ std::string case_name(const ::testing::TestParamInfo<Case>& info) {
   return name + kMaskNames[static_cast<int>(mask)];
 }
 
-const auto kLevels = ::testing::Values(SimdLevel::kPortable, SimdLevel::kAvx2);
+const auto kLevels = ::testing::Values(SimdLevel::kPortable, SimdLevel::kAvx2, SimdLevel::kAvx512);
 const auto kPositions = ::testing::Values(Positions{AttentionPosition::kNone, 0, 0},
                                           Positions{AttentionPosition::kRelative, 0, 0},
                                           Positions{AttentionPosition::kRelativeKey, 64, 8},

@@ -7,7 +7,7 @@ namespace {
 
 using Vec = __m128;
 constexpr int kLanes = 4;
-constexpr int kTileRows = 3;  // of the 16 registers one holds the product on its way to the sum
+constexpr int kTileRows = 4;  // of the 16 registers one holds the product on its way to the sum
 
 inline Vec zeros() { return _mm_setzero_ps(); }
 inline Vec broadcast(float x) { return _mm_set1_ps(x); }
@@ -38,10 +38,13 @@ int64_t relative_position_attention_scratch(const RelativePositionAttentionParam
 
 void relative_position_attention(SimdLevel level, const RelativePositionAttentionParams& params,
                                  int64_t begin, int64_t end, float* scratch) {
-  if (level >= SimdLevel::kAvx2) {
-    relative_position_attention_avx2(params, begin, end, scratch);
-  } else {
-    relative_position_attention_portable(params, begin, end, scratch);
+  switch (level) {
+    case SimdLevel::kPortable:
+      return relative_position_attention_portable(params, begin, end, scratch);
+    case SimdLevel::kAvx2:
+      return relative_position_attention_avx2(params, begin, end, scratch);
+    case SimdLevel::kAvx512:
+      return relative_position_attention_avx512(params, begin, end, scratch);
   }
 }
 

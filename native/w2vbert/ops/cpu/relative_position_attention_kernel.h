@@ -50,8 +50,8 @@ struct RelativePositionAttentionParams {
   float* weights;  // one [heads, time, time] after another for every utterance; null if not wanted
 };
 
-// Work items are independent. An item is a block of queries of one head of one utterance; blocks
-// run fastest, then heads, then utterances.
+// Work items are independent. An item is a block of queries of one head of one utterance. The keys
+// of a few heads are packed together, so that neighbouring items had better go to the same call.
 int64_t relative_position_attention_items(const RelativePositionAttentionParams& params);
 
 // Floats of scratch memory that one call of a kernel below needs; their content does not matter.
@@ -64,5 +64,7 @@ void relative_position_attention_portable(const RelativePositionAttentionParams&
                                           int64_t begin, int64_t end, float* scratch);
 void relative_position_attention_avx2(const RelativePositionAttentionParams& params, int64_t begin,
                                       int64_t end, float* scratch);
+void relative_position_attention_avx512(const RelativePositionAttentionParams& params,
+                                        int64_t begin, int64_t end, float* scratch);
 
 }  // namespace w2vbert::cpu
