@@ -14,6 +14,7 @@
 
 #include "autograd.h"
 #include "reference/linear.h"
+#include "w2vbert/modules/matrix.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/parallel.h"
 
@@ -125,6 +126,86 @@ TEST(LinearTest, NeitherThreadsNorOtherRowsChangeABit) {
     }
   }
   set_thread_count(before);
+}
+
+// A layer of random weights stored in `dtype`.
+LinearParameters stored(const Shape& shape, DType dtype, uint32_t seed) {
+  const Matrix matrix = store_matrix(random_tensor(shape, seed), dtype);
+  return {matrix.values, random_tensor({shape[0]}, seed + 1), matrix.scales};
+}
+
+TEST(LinearTest, WeightsOfFewerBitsAreWhatTheyStandFor) {
+  const GradMode off(false);
+  const Tensor x = random_tensor({70, 40}, 1);
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kInt8, DType::kInt16}) {
+    // For integers rows are rounded, too: to 13 bits where one of the weights has 16.
+    const bool rounded = dtype == DType::kInt8 || dtype == DType::kInt16;
+    const float tolerance = rounded ? 2e-2f : 0.0f;
+    const auto widened = [](const LinearParameters& layer) {
+      return LinearParameters{to_float32({layer.weight, layer.scales}), layer.bias};
+    };
+    const auto expect_near = [&](const Tensor& actual, const Tensor& expected) {
+      const std::vector<float> a = values(actual);
+      const std::vector<float> b = values(expected);
+      ASSERT_EQ(actual.shape(), expected.shape());
+      for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], tolerance) << dtype_name(dtype);
+    };
+    const LinearParameters up = stored({64, 40}, dtype, 2);
+    const LinearParameters other = stored({64, 40, 1}, dtype, 4);
+    const LinearParameters down = stored({40, 64}, dtype, 6);
+    const LinearParameters floats{random_tensor({64, 40}, 8), Tensor()};
+    const LinearOutput output{std::nullopt, x, 0.5};
+    expect_near(ops::linear({x}, up), ops::linear({x}, widened(up)));
+    expect_near(gated_linear({x}, other), gated_linear({x}, widened(other)));
+    for (const Activation activation : {Activation::kSilu, Activation::kGelu}) {
+      expect_near(feed_forward({x}, up, activation, down, output),
+                  feed_forward({x}, widened(up), activation, widened(down), output));
+    }
+    for (const LinearParameters& second : {other, floats, stored({64, 40}, DType::kInt16, 9)}) {
+      const std::vector<Tensor> both = linears({x}, {&up, &second});
+      expect_near(both[0], ops::linear({x}, widened(up)));
+      expect_near(both[1], ops::linear({x}, widened(second)));
+    }
+  }
+}
+
+TEST(LinearTest, NeitherThreadsNorOtherRowsChangeABitOfWeightsOfFewerBits) {
+  const GradMode off(false);
+  const int before = thread_count();
+  const Tensor x = random_tensor({133, 600}, 1);
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16, DType::kInt8, DType::kInt16}) {
+    const LinearParameters layer = stored({530, 600}, dtype, 2);
+    set_thread_count(1);
+    const std::vector<float> alone = values(ops::linear({x}, layer));
+    for (const int threads : {2, 3, 7}) {
+      set_thread_count(threads);
+      EXPECT_EQ(values(ops::linear({x}, layer)), alone) << threads << " threads";
+      EXPECT_EQ(values(ops::linear({aten::narrow(x, 0, 80, 1)}, layer)),
+                std::vector<float>(alone.begin() + 80 * 530, alone.begin() + 81 * 530));
+    }
+  }
+  set_thread_count(before);
+}
+
+TEST(LinearTest, WeightsOfFewerBitsAreRefusedWhereGradientsAreRecorded) {
+  const Tensor x = Tensor::zeros({5, 4}, DType::kFloat32);
+  LinearParameters layer = stored({3, 4}, DType::kInt8, 1);
+  const auto refusal = [&](bool grad) {
+    const GradMode mode(grad);
+    try {
+      ops::linear({x}, layer);
+    } catch (const std::invalid_argument& e) {
+      return std::string(e.what());
+    }
+    return std::string("not refused");
+  };
+  EXPECT_EQ(refusal(true),
+            "linear: weight is int8 [3, 4]; expected float32 [out, 4] or [out, 4, 1] where "
+            "gradients are recorded");
+  layer.scales = Tensor::zeros({4}, DType::kFloat32);
+  EXPECT_EQ(refusal(false), "linear: scales is float32 [4]; expected float32 [3] on the CPU");
+  layer.scales = Tensor();
+  EXPECT_EQ(refusal(false), "linear: scales is undefined; expected float32 [3] on the CPU");
 }
 
 TEST(LinearTest, TakesFloat64) {

@@ -1,6 +1,7 @@
 #include "w2vbert/io/checkpoint.h"
 
 #include <cstring>
+#include <optional>
 #include <stdexcept>
 
 #include "w2vbert/io/half.h"
@@ -14,37 +15,62 @@ bool starts_with(const std::string& text, const std::string& prefix) {
   return text.compare(0, prefix.size(), prefix) == 0;
 }
 
-Tensor to_float32(const TensorEntry& entry, bool copy) {
-  if (entry.dtype == SafetensorsDType::kF32 && entry.aligned() && !copy) {
-    // The mapping is read-only; nothing writes through a parameter of a loaded model.
-    return Tensor::from_blob(const_cast<std::byte*>(entry.data), entry.shape, DType::kFloat32,
-                             entry.file);
+// The type of the files that can be used in place, or nullopt.
+std::optional<DType> dtype_of(SafetensorsDType dtype) {
+  switch (dtype) {
+    case SafetensorsDType::kF32:
+      return DType::kFloat32;
+    case SafetensorsDType::kF16:
+      return DType::kFloat16;
+    case SafetensorsDType::kBF16:
+      return DType::kBFloat16;
+    default:
+      return std::nullopt;
   }
-  Tensor tensor = Tensor::empty(entry.shape, DType::kFloat32);
-  const auto count = static_cast<size_t>(tensor.numel());
-  float* out = tensor.data<float>();
+}
+
+// `count` elements from `first` on.
+void read_floats(const TensorEntry& entry, int64_t first, int64_t count, float* to) {
+  const std::byte* from =
+      entry.data + static_cast<size_t>(first) * safetensors_dtype_size(entry.dtype);
+  const auto elements = static_cast<size_t>(count);
   switch (entry.dtype) {
     case SafetensorsDType::kF32:
-      std::memcpy(out, entry.data, count * sizeof(float));
-      break;
-    case SafetensorsDType::kF64:
-      for (size_t i = 0; i < count; ++i) {
-        double value;
-        std::memcpy(&value, entry.data + i * sizeof(double), sizeof(double));
-        out[i] = static_cast<float>(value);
-      }
+      std::memcpy(to, from, elements * sizeof(float));
       break;
     case SafetensorsDType::kF16:
-      half_to_float(entry.data, out, count);
+      half_to_float(from, to, elements);
       break;
     case SafetensorsDType::kBF16:
-      bfloat16_to_float(entry.data, out, count);
+      bfloat16_to_float(from, to, elements);
       break;
-    default:
-      throw std::invalid_argument(entry.file->path() + ": tensor '" + entry.name + "' has dtype " +
-                                  entry.dtype_name + "; expected F32, F16, BF16 or F64");
+    default:  // F64
+      for (size_t i = 0; i < elements; ++i) {
+        double value;
+        std::memcpy(&value, from + i * sizeof(double), sizeof(double));
+        to[i] = static_cast<float>(value);
+      }
   }
-  return tensor;
+}
+
+Matrix load(const TensorEntry& entry, DType dtype, bool copy) {
+  if (entry.dtype != SafetensorsDType::kF64 && !dtype_of(entry.dtype)) {
+    throw std::invalid_argument(entry.file->path() + ": tensor '" + entry.name + "' has dtype " +
+                                entry.dtype_name + "; expected F32, F16, BF16 or F64");
+  }
+  // Only what the model uses: one that was opened for its first layers does not read the others.
+  MappedFile::prefetch(entry.data, entry.byte_size());
+  if (dtype_of(entry.dtype) == dtype && entry.aligned() && !copy) {
+    // The mapping is read-only; nothing writes through a parameter of a loaded model.
+    return {Tensor::from_blob(const_cast<std::byte*>(entry.data), entry.shape, dtype, entry.file)};
+  }
+  const bool rows = !entry.shape.empty() && entry.shape[0] > 0;
+  const int64_t columns = entry.element_count() / (rows ? entry.shape[0] : 1);
+  Matrix matrix = store_matrix(entry.shape, dtype, [&](int64_t row, float* to) {
+    read_floats(entry, row * columns, columns, to);
+  });
+  MappedFile::release(entry.data, entry.byte_size());
+  return matrix;
 }
 
 // "a, b, c and 5 more"
@@ -67,21 +93,39 @@ const TensorEntry* CheckpointParameters::find(const std::string& name) const {
                                         : files_->find(kBasePrefix + name);
 }
 
-Tensor CheckpointParameters::get(const std::string& name, const Shape& shape, const Init& init) {
+const TensorEntry* CheckpointParameters::matching(const std::string& name, const Shape& shape) {
   const TensorEntry* entry = find(name);
   if (entry == nullptr) {
     report_.missing.push_back(name);
-    return options_.initialize_missing ? random_.get(name, shape, init) : Tensor();
+    return nullptr;
   }
   used_.insert(entry->name);
-  // Only what the model uses: one that was opened for its first layers does not read the others.
-  MappedFile::prefetch(entry->data, entry->byte_size());
-  if (entry->shape != shape) {
-    report_.mismatched.push_back(name + ": " + shape_string(entry->shape) + " in the checkpoint, " +
-                                 shape_string(shape) + " in the model");
-    return options_.ignore_mismatched_sizes ? random_.get(name, shape, init) : Tensor();
-  }
-  return to_float32(*entry, options_.copy);
+  if (entry->shape == shape) return entry;
+  report_.mismatched.push_back(name + ": " + shape_string(entry->shape) + " in the checkpoint, " +
+                               shape_string(shape) + " in the model");
+  return nullptr;
+}
+
+Tensor CheckpointParameters::substitute(const std::string& name, const Shape& shape,
+                                        const Init& init) {
+  const bool allowed =
+      find(name) == nullptr ? options_.initialize_missing : options_.ignore_mismatched_sizes;
+  return allowed ? random_.get(name, shape, init) : Tensor();
+}
+
+Tensor CheckpointParameters::get(const std::string& name, const Shape& shape, const Init& init) {
+  const TensorEntry* entry = matching(name, shape);
+  return entry == nullptr ? substitute(name, shape, init)
+                          : load(*entry, DType::kFloat32, options_.copy).values;
+}
+
+Matrix CheckpointParameters::get_matrix(const std::string& name, const Shape& shape,
+                                        const Init& init, bool sensitive) {
+  const bool wider = sensitive && options_.matrices == DType::kInt8;
+  const DType dtype = wider ? DType::kInt16 : options_.matrices;
+  if (const TensorEntry* entry = matching(name, shape)) return load(*entry, dtype, options_.copy);
+  const Tensor drawn = substitute(name, shape, init);
+  return drawn.defined() ? store_matrix(drawn, dtype) : Matrix{};
 }
 
 LoadReport CheckpointParameters::finish(const std::string& model_class) const {

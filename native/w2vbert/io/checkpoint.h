@@ -19,6 +19,9 @@ struct CheckpointOptions {
   int64_t seed = 0;
   // Copy all tensors, so that nothing depends on the files once the model is there.
   bool copy = false;
+  // How matrices that may have fewer bits are stored: float32, float16, bfloat16 or int8. Sensitive
+  // ones are int16 where others are int8.
+  DType matrices = DType::kFloat32;
 };
 
 // Names that the files and the model do not share, as the files spell them (missing ones as the
@@ -29,15 +32,18 @@ struct LoadReport {
   std::vector<std::string> mismatched;  // "name: [20, 32] in the checkpoint, [9, 32] in the model"
 };
 
-// A float32 tensor of the files is used in place, unless a copy is asked for or its address is not
-// aligned; others are converted. F16 and BF16 are widened, F64 is rounded. A base checkpoint's
-// names have no `wav2vec2_bert.` prefix, a fine-tuned one's have: either serves every model.
+// A tensor of the files that has the wanted type is used in place, unless a copy is asked for or
+// its address is not aligned; others are converted, and do not take memory afterwards. F16 and BF16
+// are widened, F64 is rounded. A base checkpoint's names have no `wav2vec2_bert.` prefix, a
+// fine-tuned one's have: either serves every model.
 class CheckpointParameters : public ParameterSource {
  public:
   CheckpointParameters(const CheckpointFiles& files, const CheckpointOptions& options)
       : files_(&files), options_(options), random_(static_cast<uint64_t>(options.seed)) {}
 
   Tensor get(const std::string& name, const Shape& shape, const Init& init) override;
+  Matrix get_matrix(const std::string& name, const Shape& shape, const Init& init,
+                    bool sensitive) override;
 
   // To be called when the model has asked for everything. Throws std::invalid_argument with all
   // names if parameters are missing or of another shape and the options do not allow it.
@@ -46,6 +52,10 @@ class CheckpointParameters : public ParameterSource {
 
  private:
   const TensorEntry* find(const std::string& name) const;
+  // The tensor of the files with the parameter's values, or nullptr, with a record of why.
+  const TensorEntry* matching(const std::string& name, const Shape& shape);
+  // What stands for a parameter without one: undefined, or a fresh draw if the options allow it.
+  Tensor substitute(const std::string& name, const Shape& shape, const Init& init);
 
   const CheckpointFiles* files_;
   CheckpointOptions options_;
@@ -60,11 +70,17 @@ class RecordingParameters : public ParameterSource {
   explicit RecordingParameters(ParameterSource& source) : source_(&source) {}
   Tensor get(const std::string& name, const Shape& shape, const Init& init) override {
     Tensor tensor = source_->get(name, shape, init);
-    parameters.emplace_back(name, tensor);
+    parameters.emplace_back(name, Matrix{tensor});
     return tensor;
   }
+  Matrix get_matrix(const std::string& name, const Shape& shape, const Init& init,
+                    bool sensitive) override {
+    Matrix matrix = source_->get_matrix(name, shape, init, sensitive);
+    parameters.emplace_back(name, matrix);
+    return matrix;
+  }
 
-  std::vector<std::pair<std::string, Tensor>> parameters;
+  std::vector<std::pair<std::string, Matrix>> parameters;
 
  private:
   ParameterSource* source_;

@@ -40,6 +40,14 @@ class Descriptor {
   int number_;
 };
 
+// For all pages that hold some of the bytes. A hint: may fail.
+void advise(const std::byte* begin, size_t size, int advice) {
+  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t address = reinterpret_cast<uintptr_t>(begin);
+  const uintptr_t first = address / page * page;
+  ::madvise(reinterpret_cast<void*>(first), address - first + size, advice);
+}
+
 }  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
@@ -77,11 +85,11 @@ MappedFile::~MappedFile() {
 }
 
 void MappedFile::prefetch(const std::byte* begin, size_t size) {
-  static const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const uintptr_t address = reinterpret_cast<uintptr_t>(begin);
-  const uintptr_t first = address / page * page;
-  // A hint: may fail.
-  ::madvise(reinterpret_cast<void*>(first), address - first + size, MADV_WILLNEED);
+  advise(begin, size, MADV_WILLNEED);
+}
+
+void MappedFile::release(const std::byte* begin, size_t size) {
+  advise(begin, size, MADV_DONTNEED);
 }
 
 }  // namespace w2vbert

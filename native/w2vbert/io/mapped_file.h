@@ -28,6 +28,9 @@ class MappedFile {
   // Asks the system to start reading these bytes of the mapping now.
   static void prefetch(const std::byte* begin, size_t size);
 
+  // Gives back the memory of these bytes, which come from the file again if they are read.
+  static void release(const std::byte* begin, size_t size);
+
  private:
   explicit MappedFile(const std::string& path) : path_(path) {}
 

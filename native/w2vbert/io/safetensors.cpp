@@ -158,17 +158,24 @@ void require_utf8(const std::string& text, const std::string& path, const char* 
 }
 
 // Converts and writes in pieces, so that a model needs no second copy in memory.
-void write_as_half(ReplacementFile& file, const TensorToWrite& tensor, size_t count) {
+void write_converted(ReplacementFile& file, const TensorToWrite& tensor, size_t count) {
   constexpr size_t kPiece = size_t{1} << 18;
-  std::vector<uint16_t> piece(std::min(count, kPiece));
+  std::vector<float> read(tensor.floats == nullptr ? std::min(count, kPiece) : 0);
+  std::vector<uint16_t> halves(std::min(count, kPiece));
   for (size_t begin = 0; begin < count; begin += kPiece) {
     const size_t size = std::min(kPiece, count - begin);
-    if (tensor.dtype == SafetensorsDType::kF16) {
-      float_to_half(tensor.floats + begin, piece.data(), size);
-    } else {
-      float_to_bfloat16(tensor.floats + begin, piece.data(), size);
+    if (tensor.floats == nullptr) tensor.read(begin, size, read.data());
+    const float* floats = tensor.floats == nullptr ? read.data() : tensor.floats + begin;
+    if (tensor.dtype == SafetensorsDType::kF32) {
+      file.write(floats, size * sizeof(float));
+      continue;
     }
-    file.write(piece.data(), size * sizeof(uint16_t));
+    if (tensor.dtype == SafetensorsDType::kF16) {
+      float_to_half(floats, halves.data(), size);
+    } else {
+      float_to_bfloat16(floats, halves.data(), size);
+    }
+    file.write(halves.data(), size * sizeof(uint16_t));
   }
 }
 
@@ -298,7 +305,7 @@ void write_safetensors(ReplacementFile& file, const std::vector<TensorToWrite>& 
                          std::to_string(kMaxDimensions) +
                          " sizes, none negative, and less than 2^63 bytes");
     }
-    const bool converts = tensor.floats != nullptr;
+    const bool converts = tensor.floats != nullptr || tensor.read;
     if (converts && tensor.dtype != SafetensorsDType::kF32 &&
         tensor.dtype != SafetensorsDType::kF16 && tensor.dtype != SafetensorsDType::kBF16) {
       refuse(source, std::string("dtype is ") + safetensors_dtype_name(tensor.dtype) +
@@ -349,12 +356,10 @@ void write_safetensors(ReplacementFile& file, const std::vector<TensorToWrite>& 
   file.write(&header_bytes, kLengthBytes);
   file.write(header.data(), header.size());
   for (const Item& item : items) {
-    if (item.tensor->floats == nullptr) {
+    if (item.tensor->floats == nullptr && !item.tensor->read) {
       file.write(item.tensor->data, item.bytes);
-    } else if (item.tensor->dtype == SafetensorsDType::kF32) {
-      file.write(item.tensor->floats, item.bytes);
     } else {
-      write_as_half(file, *item.tensor, item.bytes / sizeof(uint16_t));
+      write_converted(file, *item.tensor, item.bytes / safetensors_dtype_size(item.tensor->dtype));
     }
   }
 }

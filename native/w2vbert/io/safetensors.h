@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -96,13 +97,15 @@ class SafetensorsFile {
 };
 
 // What write_safetensors is given: `data` holds the elements in C order and needs no alignment; or
-// `floats` does, which are converted to `dtype` (kF32, kF16 or kBF16) piece by piece.
+// `floats` does, or `read` writes `count` of them from `begin` on. Those two are converted to
+// `dtype` (kF32, kF16 or kBF16) piece by piece.
 struct TensorToWrite {
   std::string name;
   SafetensorsDType dtype;
   std::vector<int64_t> shape;
   const void* data;
   const float* floats = nullptr;
+  std::function<void(size_t begin, size_t count, float* to)> read = nullptr;
 };
 
 // Writes a file that appears under `path` complete or not at all: under another name in the same

@@ -15,6 +15,7 @@
 #include "w2vbert/audio/feature_extractor.h"
 #include "w2vbert/io/checkpoint.h"
 #include "w2vbert/io/checkpoint_writer.h"
+#include "w2vbert/io/half.h"
 #include "w2vbert/models/config.h"
 #include "w2vbert/models/pretrained_model.h"
 #include "w2vbert/ops/cpu/cpu_features.h"
@@ -38,7 +39,7 @@ struct NativeModelOutput::Impl {
 
 struct NativeModel::Impl {
   std::unique_ptr<PretrainedModel> model;
-  std::vector<std::pair<std::string, Tensor>> parameters;
+  std::vector<std::pair<std::string, Matrix>> parameters;
   std::vector<bool> mapped;  // per parameter
   LoadReport report;
 };
@@ -179,6 +180,32 @@ bool lies_in(const CheckpointFiles& files, const Tensor& tensor) {
   return false;
 }
 
+TensorToWrite to_write(const std::string& name, const Tensor& tensor, SafetensorsDType dtype) {
+  TensorToWrite result{name, dtype, tensor.shape(), nullptr};
+  const auto* halves = static_cast<const uint16_t*>(tensor.raw_data());
+  switch (tensor.dtype()) {
+    case DType::kFloat32:
+      result.floats = tensor.data<float>();
+      break;
+    case DType::kFloat16:
+      result.read = [halves](size_t begin, size_t count, float* to) {
+        half_to_float(halves + begin, to, count);
+      };
+      break;
+    case DType::kBFloat16:
+      result.read = [halves](size_t begin, size_t count, float* to) {
+        bfloat16_to_float(halves + begin, to, count);
+      };
+      break;
+    default:
+      throw std::invalid_argument("parameter '" + name + "' is stored as " +
+                                  dtype_name(tensor.dtype()) +
+                                  ", which has lost what a saved model should have; open the model "
+                                  "with float32 weights to save it");
+  }
+  return result;
+}
+
 }  // namespace
 
 NativeTensor::NativeTensor(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -295,16 +322,17 @@ NativeModel::NativeModel(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 std::shared_ptr<NativeModel> NativeModel::from_pretrained(
     const std::string& model_class, const std::string& directory, const std::string& config_json,
-    bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy) {
+    bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights) {
   return guarded([&] {
     const Config config = parse_config(config_json);
     const CheckpointFiles files(directory);
-    CheckpointParameters source(files, {initialize_missing, ignore_mismatched_sizes, seed, copy});
+    CheckpointParameters source(files, {initialize_missing, ignore_mismatched_sizes, seed, copy,
+                                        static_cast<DType>(weights)});
     auto impl = std::make_shared<Impl>();
     std::shared_ptr<NativeModel> model = build(model_class, config, source, impl);
     impl->report = source.finish(model_class);
     for (const auto& parameter : impl->parameters) {
-      impl->mapped.push_back(lies_in(files, parameter.second));
+      impl->mapped.push_back(lies_in(files, parameter.second.values));
     }
     return model;
   });
@@ -337,9 +365,10 @@ std::string NativeModel::parameters_json() const {
   return guarded([&] {
     json rows = json::array();
     for (size_t i = 0; i < impl_->parameters.size(); ++i) {
-      const auto& [name, tensor] = impl_->parameters[i];
+      const auto& [name, matrix] = impl_->parameters[i];
       rows.push_back({{"name", name},
-                      {"shape", tensor.shape()},
+                      {"shape", matrix.values.shape()},
+                      {"dtype", dtype_name(matrix.values.dtype())},
                       {"mapped", static_cast<bool>(impl_->mapped[i])}});
     }
     return rows.dump();
@@ -348,11 +377,13 @@ std::string NativeModel::parameters_json() const {
 
 std::shared_ptr<NativeTensor> NativeModel::parameter(const std::string& name) const {
   return guarded([&] {
-    for (const auto& [candidate, tensor] : impl_->parameters) {
+    for (const auto& [candidate, matrix] : impl_->parameters) {
       if (candidate != name) continue;
-      Tensor copy = Tensor::empty(tensor.shape(), tensor.dtype());
-      std::memcpy(copy.raw_data(), tensor.raw_data(),
-                  static_cast<size_t>(tensor.numel() * dtype_size(tensor.dtype())));
+      const Tensor values = to_float32(matrix);
+      if (values.handle() != matrix.values.handle()) return give(values);
+      Tensor copy = Tensor::empty(values.shape(), values.dtype());
+      std::memcpy(copy.raw_data(), values.raw_data(),
+                  static_cast<size_t>(values.numel() * dtype_size(values.dtype())));
       return give(copy);
     }
     throw std::invalid_argument("there is no parameter '" + name + "' in this model");
@@ -364,8 +395,8 @@ void NativeModel::save(const std::string& directory, const std::string& config_j
   guarded([&] {
     const SafetensorsDType to = safetensors_dtype(dtype);
     std::vector<TensorToWrite> tensors;
-    for (const auto& [name, tensor] : impl_->parameters) {
-      tensors.push_back({name, to, tensor.shape(), nullptr, tensor.data<float>()});
+    for (const auto& [name, matrix] : impl_->parameters) {
+      tensors.push_back(to_write(name, matrix.values, to));
     }
     write_checkpoint(directory, config_json, tensors, static_cast<uint64_t>(max_shard_bytes));
   });

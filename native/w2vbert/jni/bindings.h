@@ -78,10 +78,11 @@ class W2VBERT_API NativeModelOutput {
 class W2VBERT_API NativeModel {
  public:
   /** `model_class` is the reference's name of the class; with `copy` the files are not kept mapped.
-   */
+   *  The matrices of the encoder are stored as `weights`, LibTorch's number of float32,
+   *  float16, bfloat16 or int8. */
   static std::shared_ptr<NativeModel> from_pretrained(
       const std::string& model_class, const std::string& directory, const std::string& config_json,
-      bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy);
+      bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights);
   /** Fresh parameters, drawn as the reference draws them. */
   static std::shared_ptr<NativeModel> initialize(const std::string& model_class,
                                                  const std::string& config_json, int64_t seed);
@@ -90,13 +91,13 @@ class W2VBERT_API NativeModel {
   std::string config_json() const;
   /** `{"missing": [names], "unexpected": [names], "mismatched": [texts]}`. */
   std::string load_report_json() const;
-  /** `[{"name", "shape", "mapped"}]` of all parameters; `mapped` ones lie in the file. */
+  /** `[{"name", "shape", "dtype", "mapped"}]` of all parameters; `mapped` ones lie in the file. */
   std::string parameters_json() const;
-  /** A copy of one parameter. */
+  /** A copy of one parameter, as float32. */
   std::shared_ptr<NativeTensor> parameter(const std::string& name) const;
 
   /** Writes `config_json` and the weights as safetensors, in shards of at most `max_shard_bytes`
-   * (0: one file). `dtype` is `F32`, `F16` or `BF16`. */
+   * (0: one file). `dtype` is `F32`, `F16` or `BF16`. Refused for int8 weights. */
   void save(const std::string& directory, const std::string& config_json, const std::string& dtype,
             int64_t max_shard_bytes) const;
 

@@ -89,12 +89,12 @@ ModelInput ragged_input(const Tensor& features, const std::vector<int64_t>& leng
 Wav2Vec2BertModel::Wav2Vec2BertModel(const Scope& scope, const Config& config)
     : config_(config),
       feature_projection_(scope / "feature_projection", config),
-      encoder_(scope / "encoder", config) {
+      encoder_(scope.compact() / "encoder", config) {
   if (config.mask_time_prob > 0 || config.mask_feature_prob > 0) {
     masked_spec_embed_ = scope.get("masked_spec_embed", {config.hidden_size}, Init::uniform(0, 1));
   }
   if (config.use_intermediate_ffn_before_adapter) {
-    intermediate_ffn_.emplace(scope / "intermediate_ffn", config, config.hidden_size,
+    intermediate_ffn_.emplace(scope.compact() / "intermediate_ffn", config, config.hidden_size,
                               Activation::kRelu);
   }
   if (config.add_adapter) adapter_.emplace(scope / "adapter", config);

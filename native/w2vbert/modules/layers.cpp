@@ -6,19 +6,15 @@ namespace w2vbert {
 
 Linear::Linear(const Scope& scope, int64_t in, int64_t out, const Init& weight_init,
                const Init& bias_init)
-    : ops::LinearParameters{scope.get("weight", {out, in}, weight_init),
-                            scope.get("bias", {out}, bias_init)} {}
+    : Linear(scope.get_matrix("weight", {out, in}, weight_init),
+             scope.get("bias", {out}, bias_init)) {}
 
 Linear Linear::without_bias(const Scope& scope, int64_t in, int64_t out, const Init& weight_init) {
-  Linear linear;
-  linear.weight = scope.get("weight", {out, in}, weight_init);
-  return linear;
+  return {scope.get_matrix("weight", {out, in}, weight_init), Tensor()};
 }
 
 Linear Linear::pointwise(const Scope& scope, int64_t in, int64_t out) {
-  Linear linear;
-  linear.weight = scope.get("weight", {out, in, 1}, Init::kaiming(in));
-  return linear;
+  return {scope.get_matrix("weight", {out, in, 1}, Init::kaiming(in)), Tensor()};
 }
 
 LayerNorm::LayerNorm(const Scope& scope, int64_t size, double epsilon)

@@ -21,7 +21,8 @@ struct Linear : ops::LinearParameters {
   Tensor operator()(const Tensor& x) const { return ops::linear({x}, *this); }
 
  private:
-  Linear() = default;
+  Linear(const Matrix& matrix, const Tensor& offset)
+      : ops::LinearParameters{matrix.values, offset, matrix.scales} {}
 };
 
 // Normalises the last axis.

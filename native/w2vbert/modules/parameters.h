@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "w2vbert/modules/matrix.h"
 #include "w2vbert/torch/tensor.h"
 
 namespace w2vbert {
@@ -46,6 +47,12 @@ class ParameterSource {
   // The parameter as a contiguous float32 tensor. A source may record a failure and return an
   // undefined tensor instead of throwing, so that all failures can be told at once.
   virtual Tensor get(const std::string& name, const Shape& shape, const Init& init) = 0;
+  // The same for the weights of a linear layer that may be stored in fewer bits; but not in as few
+  // as 8 if they are `sensitive`.
+  virtual Matrix get_matrix(const std::string& name, const Shape& shape, const Init& init,
+                            bool /*sensitive*/) {
+    return {get(name, shape, init)};
+  }
 };
 
 // A source seen from inside a module: names are completed with the module's prefix.
@@ -54,7 +61,27 @@ class Scope {
   Scope(ParameterSource& source, std::string prefix)
       : source_(&source), prefix_(std::move(prefix)) {}
   // The scope of the submodule `name`.
-  Scope operator/(const std::string& name) const { return {*source_, prefix_ + name + "."}; }
+  Scope operator/(const std::string& name) const {
+    Scope scope = *this;
+    scope.prefix_ += name + ".";
+    return scope;
+  }
+  // This scope, where matrices may be stored in fewer bits than float32.
+  Scope compact() const {
+    Scope scope = *this;
+    scope.compact_ = true;
+    return scope;
+  }
+  // This scope, where matrices need more than 8 bits.
+  Scope sensitive() const {
+    Scope scope = *this;
+    scope.sensitive_ = true;
+    return scope;
+  }
+  Matrix get_matrix(const std::string& name, const Shape& shape, const Init& init) const {
+    return compact_ ? source_->get_matrix(prefix_ + name, shape, init, sensitive_)
+                    : Matrix{get(name, shape, init)};
+  }
   Tensor get(const std::string& name, const Shape& shape, const Init& init) const {
     return source_->get(prefix_ + name, shape, init);
   }
@@ -62,6 +89,8 @@ class Scope {
  private:
   ParameterSource* source_;
   std::string prefix_;  // "" or ends with a dot
+  bool compact_ = false;
+  bool sensitive_ = false;
 };
 
 // Fresh parameters, the same for the same seed.

@@ -24,10 +24,13 @@ Tensor relative_position_table(int64_t longest, int64_t size) {
 
 SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t size,
                              PositionEmbeddings positions)
+    // Attention averages what differs between frames: the errors of values, which are the same in
+    // all of them, remain, and grow beside what is left.
     : linear_q(scope / "linear_q", size, size, Init::normal(config.initializer_range)),
       linear_k(scope / "linear_k", size, size, Init::normal(config.initializer_range)),
-      linear_v(scope / "linear_v", size, size, Init::normal(config.initializer_range)),
-      linear_out(scope / "linear_out", size, size, Init::normal(config.initializer_range)),
+      linear_v(scope.sensitive() / "linear_v", size, size, Init::normal(config.initializer_range)),
+      linear_out(scope.sensitive() / "linear_out", size, size,
+                 Init::normal(config.initializer_range)),
       position_embeddings(positions),
       heads(config.num_attention_heads),
       rotary_base(config.rotary_embedding_base),

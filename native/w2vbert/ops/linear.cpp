@@ -27,17 +27,48 @@ Shape with_last(Shape shape, int64_t size) {
   return shape;
 }
 
+bool has_kernel(const Tensor& x) {
+  return !GradMode::enabled() && x.dtype() == DType::kFloat32 && x.is_cpu();
+}
+
+// How the kernels know a type of weights.
+std::optional<cpu::WeightType> weight_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return cpu::WeightType::kFloat32;
+    case DType::kFloat16:
+      return cpu::WeightType::kFloat16;
+    case DType::kBFloat16:
+      return cpu::WeightType::kBFloat16;
+    case DType::kInt8:
+      return cpu::WeightType::kInt8;
+    case DType::kInt16:
+      return cpu::WeightType::kInt16;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool has_scales(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kInt16; }
+
 void check_layer(const Tensor& x, const LinearParameters& layer) {
   if (!x.defined() || x.dim() == 0 || x.size(-1) == 0) {
     refuse(kOp, "x", x.describe(), "[..., in] with in at least 1");
   }
   const Tensor& weight = layer.weight;
   const bool pointwise = weight.defined() && weight.dim() == 3 && weight.size(2) == 1;
-  if (!weight.defined() || weight.dtype() != x.dtype() || (weight.dim() != 2 && !pointwise) ||
-      weight.size(1) != x.size(-1)) {
+  const bool fewer_bits =
+      has_kernel(x) && weight.defined() && weight.is_cpu() && weight_type(weight.dtype());
+  if (!weight.defined() || (weight.dtype() != x.dtype() && !fewer_bits) ||
+      (weight.dim() != 2 && !pointwise) || weight.size(1) != x.size(-1)) {
     const std::string in = std::to_string(x.size(-1));
+    const bool trains = weight.defined() && GradMode::enabled() && weight_type(weight.dtype());
     refuse(kOp, "weight", weight.describe(),
-           dtype_name(x.dtype()) + " [out, " + in + "] or [out, " + in + ", 1]");
+           dtype_name(x.dtype()) + " [out, " + in + "] or [out, " + in + ", 1]" +
+               (trains && weight.dtype() != x.dtype() ? " where gradients are recorded" : ""));
+  }
+  if (has_scales(weight.dtype())) {
+    check_tensor(kOp, "scales", layer.scales, DType::kFloat32, {weight.size(0)});
   }
   const Tensor& bias = layer.bias;
   if (bias.defined() && (bias.dtype() != x.dtype() || bias.shape() != Shape{weight.size(0)})) {
@@ -69,10 +100,6 @@ void check_input(const LinearInput& input) {
     const int64_t rows = input.x.numel() / std::max<int64_t>(1, features);
     check_tensor(kOp, "valid", input.valid, DType::kBool, {rows});
   }
-}
-
-bool has_kernel(const Tensor& x) {
-  return !GradMode::enabled() && x.dtype() == DType::kFloat32 && x.is_cpu();
 }
 
 std::optional<cpu::LinearActivation> kernel_activation(
@@ -156,10 +183,13 @@ struct Weights {
   explicit Weights(const LinearParameters& layer)
       : weight(aten::contiguous(layer.weight)),
         bias(layer.bias.defined() ? aten::contiguous(layer.bias) : layer.bias),
-        params{weight.data<float>(), bias.defined() ? bias.data<float>() : nullptr} {}
+        scales(layer.scales.defined() ? aten::contiguous(layer.scales) : layer.scales),
+        params{weight.raw_data(), bias.defined() ? bias.data<float>() : nullptr,
+               scales.defined() ? scales.data<float>() : nullptr, *weight_type(weight.dtype())} {}
 
   Tensor weight;
   Tensor bias;
+  Tensor scales;
   cpu::LinearParams::Weight params;
 };
 
@@ -170,7 +200,27 @@ void pack(cpu::SimdLevel level, const cpu::RowsParams& rows, float* panels) {
                [&](int64_t begin, int64_t end) { cpu::pack(level, rows, begin, end, panels); });
 }
 
-void multiply(cpu::SimdLevel level, cpu::LinearParams params) {
+// Panels of `params.in_features` as the weights want them, and their product. The panels may
+// change.
+void multiply(cpu::SimdLevel level, cpu::LinearParams params, float* panels) {
+  params.panels = panels;
+  int64_t largest = 0;
+  for (int i = 0; i < params.weight_count; ++i) {
+    largest = std::max(largest, cpu::largest_integer(params.weights[i].type));
+  }
+  const bool rounded = largest > 0;
+  const Scratch row_scales(rounded ? cpu::panel_floats(level, params.rows, 1) : 0);
+  if (rounded) {
+    const int64_t count = cpu::panel_count(level, params.rows);
+    const int64_t elements = params.rows * params.in_features / std::max<int64_t>(1, count);
+    parallel_for(count, 1 + kElementsPerTask / std::max<int64_t>(1, elements),
+                 [&](int64_t begin, int64_t end) {
+                   cpu::round_panels(level, params.rows, params.in_features,
+                                     cpu::largest_rounded(largest), begin, end, panels,
+                                     row_scales.data());
+                 });
+    params.row_scales = row_scales.data();
+  }
   params.block = cpu::linear_block(level, params, thread_count());
   const int64_t items = cpu::linear_items(level, params);
   const int64_t scratch = cpu::linear_scratch(level, params);
@@ -207,11 +257,10 @@ Tensor run_kernel(const LinearInput& input, const std::vector<Weights>& layers, 
     const cpu::RowsParams tile = rows.tile(begin, std::min(kTile, rows.params.rows - begin));
     const Scratch panels(cpu::panel_floats(level, tile.rows, tile.features));
     pack(level, tile, panels.data());
-    params.panels = panels.data();
     params.rows = tile.rows;
     params.out = out.data<float>() + begin * width;
     if (fused && residual.defined()) params.residual = residual.data<float>() + begin * width;
-    multiply(level, params);
+    multiply(level, params, panels.data());
   }
   return fused ? out : composed(out, output);
 }
@@ -246,20 +295,18 @@ Tensor run_kernel(const LinearInput& input, const Weights& up, Activation activa
     pack(level, tile, panels.data());
     const int64_t floats = cpu::panel_floats(level, tile.rows, first.out_features);
     const Scratch between(floats);
-    first.panels = panels.data();
     first.rows = tile.rows;
     first.out_panels = between.data();
-    multiply(level, first);
+    multiply(level, first, panels.data());
     Tensor activated;
     if (!fused) {
       activated = activate(activation,
                            Tensor::from_blob(between.data(), {floats}, DType::kFloat32, nullptr));
     }
-    second.panels = fused ? between.data() : activated.data<float>();
     second.rows = tile.rows;
     second.out = out.data<float>() + begin * second.out_features;
     if (residual_fused) second.residual = residual.data<float>() + begin * second.out_features;
-    multiply(level, second);
+    multiply(level, second, fused ? between.data() : activated.data<float>());
   }
   return output.activation ? composed(out, output) : out;
 }
@@ -286,7 +333,12 @@ std::vector<Tensor> linears(const LinearInput& input,
   }
   check_input(input);
   std::vector<Tensor> outputs;
-  if (!has_kernel(input.x) || layers.size() > cpu::kMostLinearWeights) {
+  // Rows are rounded for all of the weights or for none.
+  const bool rounded = has_scales((*layers.begin())->weight.dtype());
+  const bool alike = std::all_of(layers.begin(), layers.end(), [&](const LinearParameters* layer) {
+    return has_scales(layer->weight.dtype()) == rounded;
+  });
+  if (!has_kernel(input.x) || !alike || layers.size() > cpu::kMostLinearWeights) {
     const Tensor rows = composed(input);
     for (const LinearParameters* layer : layers) outputs.push_back(linear({rows}, *layer));
     return outputs;

@@ -3,8 +3,8 @@
 // Without gradients, float32 on the CPU runs in kernels of our own, which read and write memory
 // once per product, use the weights where they lie, and whose rows depend neither on the rows
 // around them nor on the number of threads, to the last bit. Elsewhere (gradients, other dtypes and
-// devices) the same is composed of ATen's operators. All throw std::invalid_argument when a shape
-// or dtype does not fit.
+// devices) the same is composed of ATen's operators; weights of fewer bits than x has are refused
+// there. All throw std::invalid_argument when a shape or dtype does not fit.
 #pragma once
 
 #include <initializer_list>
@@ -17,8 +17,9 @@
 namespace w2vbert::ops {
 
 struct LinearParameters {
-  Tensor weight;  // [out, in] or [out, in, 1]
+  Tensor weight;  // [out, in] or [out, in, 1]; dtype of x; for float32 any of store_matrix
   Tensor bias;    // [out] or undefined
+  Tensor scales = Tensor();  // of integers: float32 [out], what the rows are multiplied by
 };
 
 struct NormParameters {

@@ -28,7 +28,8 @@ SimdLevel choose_level() {
 
 bool simd_supported(SimdLevel level) {
   // These look at what the operating system saves of the registers, too.
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
   switch (level) {
     case SimdLevel::kPortable:
       return true;

@@ -7,7 +7,7 @@ namespace w2vbert::cpu {
 // variant for a level runs that of the level before.
 enum class SimdLevel {
   kPortable,  // what every x86-64 processor has
-  kAvx2,      // AVX2 with FMA
+  kAvx2,      // AVX2 with FMA and F16C
   kAvx512,    // AVX-512 F, VL, DQ and BW
 };
 

@@ -18,6 +18,50 @@ inline Vec shifted_to_exponent(Vec v) {
   return _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(v), 23));
 }
 inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
+
+using Ints = __m128i;
+constexpr int64_t kBytes = 16;  // that widen_bytes takes
+
+inline Ints zero_ints() { return _mm_setzero_si128(); }
+inline Ints load_ints(const int16_t* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+inline void store_ints(int16_t* p, Ints v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v); }
+inline Ints broadcast_pair(const int16_t* p) {
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof pair);
+  return _mm_set1_epi32(pair);
+}
+inline Ints multiply_pairs(Ints a, Ints b) { return _mm_madd_epi16(a, b); }
+inline Ints add_ints(Ints a, Ints b) { return _mm_add_epi32(a, b); }
+inline Vec to_floats(Ints v) { return _mm_cvtepi32_ps(v); }
+inline Ints round_to_ints(Vec v) { return _mm_cvtps_epi32(v); }
+// The low halves of 32-bit lanes of two vectors, side by side.
+inline Ints pair_up(Ints low, Ints high) {
+  return _mm_or_si128(_mm_and_si128(low, _mm_set1_epi32(0xffff)), _mm_slli_epi32(high, 16));
+}
+inline void widen_bytes(const int8_t* from, int16_t* to) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  store_ints(to, _mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8));
+  store_ints(to + 8, _mm_srai_epi16(_mm_unpackhi_epi8(bytes, bytes), 8));
+}
+inline Vec widen_bfloat16(const uint16_t* p) {
+  const __m128i bits = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return _mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), bits));
+}
+inline Vec widen_float16(const uint16_t* p) {
+  const __m128i bits =
+      _mm_unpacklo_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)), _mm_setzero_si128());
+  const __m128i magnitude = _mm_and_si128(bits, _mm_set1_epi32(0x7fff));
+  // Right for subnormal numbers too; the exponent of infinities and NaN is set afterwards.
+  const __m128 scaled =
+      _mm_mul_ps(_mm_castsi128_ps(_mm_slli_epi32(magnitude, 13)), _mm_set1_ps(0x1p112f));
+  const __m128i special =
+      _mm_and_si128(_mm_cmpgt_epi32(magnitude, _mm_set1_epi32(0x7bff)), _mm_set1_epi32(0x7f800000));
+  const __m128i sign = _mm_slli_epi32(_mm_xor_si128(bits, magnitude), 16);
+  return _mm_or_ps(scaled, _mm_castsi128_ps(_mm_or_si128(special, sign)));
+}
+
 inline void transpose(Vec (&v)[kLanes]) { _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[3]); }
 
 #include "w2vbert/ops/cpu/linear_impl.inc"
@@ -38,6 +82,16 @@ int64_t panel_count(SimdLevel level, int64_t rows) { return kernels(level).panel
 
 void pack(SimdLevel level, const RowsParams& params, int64_t begin, int64_t end, float* panels) {
   kernels(level).pack(params, begin, end, panels);
+}
+
+void round_panels(SimdLevel level, int64_t rows, int64_t features, int64_t largest, int64_t begin,
+                  int64_t end, float* panels, float* row_scales) {
+  kernels(level).round_panels(rows, features, largest, begin, end, panels, row_scales);
+}
+
+float round_weights(SimdLevel level, WeightType type, const float* weights, int64_t count,
+                    void* integers) {
+  return kernels(level).round_weights(type, weights, count, integers);
 }
 
 void transform(SimdLevel level, const RowsParams& params, int64_t begin, int64_t end, float* out,

@@ -10,6 +10,13 @@
 // Work is done in two steps: pack rearranges rows of x to panels, and multiply takes panels to rows
 // or, for another product, to panels. A panel holds up to three vectors of rows, [features, rows]:
 // neighbouring rows lie in the lanes of a vector. Its lanes past the last row are not used.
+//
+// Weights may be stored in fewer bits. Those in halves are widened, exactly, a block at a time.
+// Integers have a scale per column: weight[c, k] = scales[c] * integer. For them, a third step
+// between the two rounds every row of the panels to integers with a scale of its own. Products of
+// integers are summed exactly, in stretches of kIntegerChunk whose sums are added in float32:
+//   y[r, c] = activation(bias[c] + scales[c] * row_scales[r] * sum_k integer[c, k] * rounded[r, k])
+// A row that holds a NaN or an infinity becomes NaN. No sum can overflow, see largest_rounded.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +24,18 @@
 #include "w2vbert/ops/cpu/cpu_features.h"
 
 namespace w2vbert::cpu {
+
+enum class WeightType {
+  kFloat32,
+  kFloat16,
+  kBFloat16,
+  kInt8,   // -127 to 127
+  kInt16,  // -1023 to 1023
+};
+
+constexpr int64_t largest_integer(WeightType type) {
+  return type == WeightType::kInt8 ? 127 : type == WeightType::kInt16 ? 1023 : 0;
+}
 
 // The activations that kernels apply by themselves.
 enum class LinearActivation { kNone, kRelu, kSilu };
@@ -41,9 +60,12 @@ struct LinearParams {
   int64_t in_features;
   // Their outputs lie side by side.
   struct Weight {
-    const float* weight;  // [out_features, in_features], contiguous; twice the rows if gated
-    const float* bias;    // [out_features] or nullptr for zeros
-  } weights[kMostLinearWeights];
+    const void* weight;  // [out_features, in_features], contiguous; twice the rows if gated
+    const float* bias;   // [out_features], likewise, or nullptr for zeros
+    const float* scales = nullptr;  // of integers: [out_features], likewise
+    WeightType type = WeightType::kFloat32;
+  } weights[kMostLinearWeights];  // either none of integers or all
+  const float* row_scales;        // of integers: what round_panels wrote
   int weight_count;
   int64_t out_features;  // of each weight
   bool gated;            // y[c] * sigmoid(y[out_features + c]) takes the place of y[c]
@@ -58,12 +80,30 @@ struct LinearParams {
 };
 
 constexpr int64_t kLinearChunk = 192;
+constexpr int64_t kIntegerChunk = 512;
+
+// The magnitude to which rows are rounded for integers of at most `weight`: sums of a chunk stay
+// within 32 bits.
+constexpr int64_t largest_rounded(int64_t weight) { return weight > 127 ? 4095 : 32767; }
+static_assert(kIntegerChunk * 127 * largest_rounded(127) <= INT32_MAX, "");
+static_assert(kIntegerChunk * 1023 * largest_rounded(1023) <= INT32_MAX, "");
 
 // Floats of the panels of [rows, features].
 int64_t panel_floats(SimdLevel level, int64_t rows, int64_t features);
 // How many panels `rows` make: the work items of pack.
 int64_t panel_count(SimdLevel level, int64_t rows);
 void pack(SimdLevel level, const RowsParams& params, int64_t begin, int64_t end, float* panels);
+
+// Rounds panels in place, for weights that are integers: the integers [features / 2, rows, 2], with
+// a zero if there is an odd feature, of which the largest in each row is `largest`. Work items are
+// panels; `row_scales` holds panel_floats(level, rows, 1).
+void round_panels(SimdLevel level, int64_t rows, int64_t features, int64_t largest, int64_t begin,
+                  int64_t end, float* panels, float* row_scales);
+
+// Rounds `count` weights of a column to the nearest integers of a type, int8_t or int16_t, of which
+// the largest has the largest magnitude, and returns their scale. NaN if a weight is not finite.
+float round_weights(SimdLevel level, WeightType type, const float* weights, int64_t count,
+                    void* integers);
 
 // The same to rows, out_stride floats apart: `out` may be `x`. Work items are rows.
 void transform(SimdLevel level, const RowsParams& params, int64_t begin, int64_t end, float* out,
@@ -83,6 +123,9 @@ struct LinearKernels {
   int64_t (*panel_floats)(int64_t rows, int64_t features);
   int64_t (*panel_count)(int64_t rows);
   void (*pack)(const RowsParams& params, int64_t begin, int64_t end, float* panels);
+  void (*round_panels)(int64_t rows, int64_t features, int64_t largest, int64_t begin, int64_t end,
+                       float* panels, float* row_scales);
+  float (*round_weights)(WeightType type, const float* weights, int64_t count, void* integers);
   void (*transform)(const RowsParams& params, int64_t begin, int64_t end, float* out,
                     int64_t out_stride);
   int64_t (*block)(const LinearParams& params, int64_t threads);

@@ -19,6 +19,40 @@ inline Vec shifted_to_exponent(Vec v) {
 }
 inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
+using Ints = __m256i;
+constexpr int64_t kBytes = 16;  // that widen_bytes takes
+
+inline Ints zero_ints() { return _mm256_setzero_si256(); }
+inline Ints load_ints(const int16_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+inline void store_ints(int16_t* p, Ints v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
+}
+inline Ints broadcast_pair(const int16_t* p) {
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof pair);
+  return _mm256_set1_epi32(pair);
+}
+inline Ints multiply_pairs(Ints a, Ints b) { return _mm256_madd_epi16(a, b); }
+inline Ints add_ints(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+inline Vec to_floats(Ints v) { return _mm256_cvtepi32_ps(v); }
+inline Ints round_to_ints(Vec v) { return _mm256_cvtps_epi32(v); }
+// The low halves of 32-bit lanes of two vectors, side by side.
+inline Ints pair_up(Ints low, Ints high) {
+  return _mm256_blend_epi16(low, _mm256_slli_epi32(high, 16), 0xaa);
+}
+inline void widen_bytes(const int8_t* from, int16_t* to) {
+  store_ints(to, _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+}
+inline Vec widen_bfloat16(const uint16_t* p) {
+  const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+inline Vec widen_float16(const uint16_t* p) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+
 inline void transpose(Vec (&v)[kLanes]) {
   Vec pairs[kLanes];  // within 128 bits: elements of two rows, then of four
   Vec fours[kLanes];

@@ -6,6 +6,10 @@ import java.util.Locale;
 public enum DType {
   /** Unsigned bytes. */
   UINT8(0, 1),
+  /** Signed bytes. */
+  INT8(1, 1),
+  /** 16-bit integers. */
+  INT16(2, 2),
   /** 32-bit integers. */
   INT32(3, 4),
   /** 64-bit integers. */

@@ -1,6 +1,7 @@
 package io.github.w2vbert;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
@@ -13,7 +14,8 @@ import java.util.UUID;
 
 /** Reads and writes JSON files. */
 final class Json {
-  static final ObjectMapper MAPPER = new ObjectMapper();
+  static final ObjectMapper MAPPER =
+      new ObjectMapper().enable(DeserializationFeature.READ_ENUMS_USING_TO_STRING);
 
   private Json() {}
 

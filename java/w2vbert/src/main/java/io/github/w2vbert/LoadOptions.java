@@ -18,6 +18,7 @@ import java.util.Objects;
  *     files; or null for the whole model
  * @param copiesWeights whether weights are copied into memory of their own instead of being used
  *     where the mapped file holds them
+ * @param weights how the model keeps the matrices of its encoder
  */
 public record LoadOptions(
     Wav2Vec2BertConfig config,
@@ -25,26 +26,35 @@ public record LoadOptions(
     boolean ignoresMismatchedSizes,
     long seed,
     Integer layer,
-    boolean copiesWeights) {
+    boolean copiesWeights,
+    WeightType weights) {
 
-  /** The checkpoint's own configuration; every parameter must be there. */
-  public static final LoadOptions DEFAULT = new LoadOptions(null, false, false, 0, null, false);
+  /** The checkpoint's own configuration; every parameter must be there; float32. */
+  public static final LoadOptions DEFAULT =
+      new LoadOptions(null, false, false, 0, null, false, WeightType.FLOAT32);
+
+  /** Checks that {@code weights} is not null. */
+  public LoadOptions {
+    Objects.requireNonNull(weights, "weights");
+  }
 
   /** These options with another configuration than the checkpoint's. */
   public LoadOptions withConfig(Wav2Vec2BertConfig other) {
     Objects.requireNonNull(other, "config");
     return new LoadOptions(
-        other, initializesMissing, ignoresMismatchedSizes, seed, layer, copiesWeights);
+        other, initializesMissing, ignoresMismatchedSizes, seed, layer, copiesWeights, weights);
   }
 
   /** These options, but parameters that the checkpoint lacks are drawn with the given seed. */
   public LoadOptions withMissingInitialized(long withSeed) {
-    return new LoadOptions(config, true, ignoresMismatchedSizes, withSeed, layer, copiesWeights);
+    return new LoadOptions(
+        config, true, ignoresMismatchedSizes, withSeed, layer, copiesWeights, weights);
   }
 
   /** These options, but parameters of another shape are drawn with the given seed. */
   public LoadOptions withMismatchedSizesIgnored(long withSeed) {
-    return new LoadOptions(config, initializesMissing, true, withSeed, layer, copiesWeights);
+    return new LoadOptions(
+        config, initializesMissing, true, withSeed, layer, copiesWeights, weights);
   }
 
   /**
@@ -55,7 +65,7 @@ public record LoadOptions(
    */
   public LoadOptions withLayer(int last) {
     return new LoadOptions(
-        config, initializesMissing, ignoresMismatchedSizes, seed, last, copiesWeights);
+        config, initializesMissing, ignoresMismatchedSizes, seed, last, copiesWeights, weights);
   }
 
   /**
@@ -64,6 +74,17 @@ public record LoadOptions(
    * ends a process that has it mapped) does no harm.
    */
   public LoadOptions withCopiedWeights() {
-    return new LoadOptions(config, initializesMissing, ignoresMismatchedSizes, seed, layer, true);
+    return new LoadOptions(
+        config, initializesMissing, ignoresMismatchedSizes, seed, layer, true, weights);
+  }
+
+  /**
+   * These options with another type of weights, for less memory and more speed. A checkpoint of
+   * float16 or bfloat16 that is opened with its own type is used where the mapped file holds it;
+   * others are converted while the model is opened.
+   */
+  public LoadOptions withWeights(WeightType type) {
+    return new LoadOptions(
+        config, initializesMissing, ignoresMismatchedSizes, seed, layer, copiesWeights, type);
   }
 }

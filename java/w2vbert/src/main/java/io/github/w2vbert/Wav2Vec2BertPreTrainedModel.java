@@ -47,7 +47,8 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
                         options.initializesMissing(),
                         options.ignoresMismatchedSizes(),
                         options.seed(),
-                        options.copiesWeights())));
+                        options.copiesWeights(),
+                        options.weights().dtype().number())));
     LoadReport report = ((Wav2Vec2BertPreTrainedModel) model).loadReport;
     if (options.layer() == null) {
       warn(directory, "does not use", report.unexpected());
@@ -115,7 +116,8 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
   }
 
   /**
-   * A copy of one parameter.
+   * A copy of one parameter, as float32: what this model computes with, whatever type it is stored
+   * as.
    *
    * @throws IllegalArgumentException if there is none of this name
    */
@@ -203,7 +205,9 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
    * @param directory is made if it does not exist; a model that is in it is replaced, and links, as
    *     in the hub's cache, become files. Two processes must not write into one folder at once.
    * @throws W2vBertException if a file cannot be written; none is left half-written
-   * @throws IllegalStateException if this model is closed
+   * @throws IllegalStateException if this model is closed, or was opened with {@link
+   *     WeightType#INT8}, which has lost what a saved model should have; weights of 16 bits are
+   *     written as they are
    */
   public void savePretrained(Path directory) {
     savePretrained(directory, SaveOptions.DEFAULT);
@@ -213,9 +217,16 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
    * The same with another type or in shards.
    *
    * @throws W2vBertException if a file cannot be written; none is left half-written
-   * @throws IllegalStateException if this model is closed
+   * @throws IllegalStateException if this model is closed, or was opened with {@link
+   *     WeightType#INT8}, which has lost what a saved model should have; weights of 16 bits are
+   *     written as they are
    */
   public void savePretrained(Path directory, SaveOptions options) {
+    if (parameters().stream().anyMatch(parameter -> parameter.dtype() == DType.INT8)) {
+      throw new IllegalStateException(
+          "this model was opened with int8 weights, which have lost what a saved model should have;"
+              + " open it with float32 weights to save it");
+    }
     try {
       Files.createDirectories(directory);
     } catch (IOException e) {

@@ -91,6 +91,8 @@ final class Checkpoints {
       case FLOAT64 -> "F64";
       case INT32 -> "I32";
       case INT64 -> "I64";
+      case INT16 -> "I16";
+      case INT8 -> "I8";
       case UINT8 -> "U8";
       case BOOL -> "BOOL";
     };

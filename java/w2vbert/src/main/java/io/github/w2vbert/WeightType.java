@@ -1,0 +1,51 @@
+package io.github.w2vbert;
+
+/**
+ * How a model keeps the matrices of its encoder, nearly all of its parameters. Everything else
+ * stays in float32: the feature projection, the adapter, heads, norms, biases, depthwise
+ * convolutions and position embeddings, and all that is computed between products.
+ *
+ * <p>What a type costs and gives, for the released model of 580 million parameters:
+ *
+ * <table>
+ * <caption>Types of weights</caption>
+ * <tr><th>type</th><th>memory</th><th>speed</th><th>error of the logits (relative RMS)</th></tr>
+ * <tr><td>float32</td><td>2.3 GB, mapped from the file</td><td>1</td><td>none</td></tr>
+ * <tr><td>float16</td><td>1.2 GB</td><td>1; faster for less than a second of audio</td>
+ *     <td>0.03 %</td></tr>
+ * <tr><td>bfloat16</td><td>1.2 GB</td><td>as float16</td><td>0.2 %</td></tr>
+ * <tr><td>int8</td><td>0.6 GB</td><td>about 1.6</td><td>1 %</td></tr>
+ * </table>
+ */
+public enum WeightType {
+  /** As the weights were trained. */
+  FLOAT32(DType.FLOAT32),
+  /** Rounded to the nearest of 11 bits; what is too large, 65,520 and more, becomes infinite. */
+  FLOAT16(DType.FLOAT16),
+  /** Rounded to the nearest of 8 bits. */
+  BFLOAT16(DType.BFLOAT16),
+  /**
+   * Integers from -127 to 127 with one scale for each output of a layer. The projections of values
+   * and of the output of attention, 9 % of the weights, whose errors would matter most, are
+   * integers from -1023 to 1023 in two bytes. Inputs of a layer are rounded to 16 (there: 13) bits
+   * with one scale for each frame; products of integers are added exactly.
+   */
+  INT8(DType.INT8);
+
+  private final DType dtype;
+
+  WeightType(DType dtype) {
+    this.dtype = dtype;
+  }
+
+  /** The type of the elements of most matrices. */
+  public DType dtype() {
+    return dtype;
+  }
+
+  /** The name: {@code float32}, {@code float16}, {@code bfloat16} or {@code int8}. */
+  @Override
+  public String toString() {
+    return dtype.toString();
+  }
+}
