@@ -17,6 +17,7 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Speech to the labels of whole recordings. */
@@ -41,6 +42,8 @@ final class ClassifyCommand extends FilesCommand {
               + "config.json, model.safetensors and preprocessor_config.json of a"
               + " Wav2Vec2BertForSequenceClassification.")
   private String model;
+
+  @Mixin private WeightsOption weights;
 
   @Option(
       names = "--top",
@@ -73,7 +76,7 @@ final class ClassifyCommand extends FilesCommand {
     ModelClass.SEQUENCE_CLASSIFICATION.require(folder);
     try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
         Wav2Vec2BertForSequenceClassification classifier =
-            Wav2Vec2BertForSequenceClassification.fromPretrained(folder);
+            Wav2Vec2BertForSequenceClassification.fromPretrained(folder, weights.loadOptions());
         LineOutput output = LineOutput.of(null, out())) {
       List<String> labels = ModelClass.labels(classifier.config());
       return process(

@@ -1,6 +1,7 @@
 package io.github.w2vbert.cli;
 
 import io.github.w2vbert.DType;
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.SaveOptions;
 import io.github.w2vbert.Wav2Vec2BertConfig;
 import io.github.w2vbert.Wav2Vec2BertPreTrainedModel;
@@ -105,7 +106,7 @@ final class ConvertCommand implements Callable<Integer> {
     if (exists) {
       requireFree();
     }
-    try (Wav2Vec2BertPreTrainedModel loaded = chosen.load(modelFolder)) {
+    try (Wav2Vec2BertPreTrainedModel loaded = chosen.load(modelFolder, LoadOptions.DEFAULT)) {
       WeightFiles before = WeightFiles.of(modelFolder);
       SaveOptions options =
           SaveOptions.DEFAULT

@@ -3,6 +3,7 @@ package io.github.w2vbert.cli;
 import io.github.w2vbert.Transcriber;
 import java.io.IOException;
 import java.nio.file.Path;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** A command that works through audio files with a model for CTC. */
@@ -15,6 +16,8 @@ abstract class CtcCommand extends FilesCommand {
               + "config.json, model.safetensors, preprocessor_config.json and vocab.json of a model"
               + " for CTC. Without it a built-in test model prints nonsense.")
   private String model;
+
+  @Mixin private WeightsOption weights;
 
   /** Checks what can be checked without a model, and reads what is smaller than one. */
   abstract void prepare() throws IOException;
@@ -38,7 +41,7 @@ abstract class CtcCommand extends FilesCommand {
   }
 
   private int run(Path folder) throws IOException {
-    try (Transcriber transcriber = Transcriber.fromPretrained(folder)) {
+    try (Transcriber transcriber = Transcriber.fromPretrained(folder, weights.loadOptions())) {
       return run(transcriber);
     }
   }

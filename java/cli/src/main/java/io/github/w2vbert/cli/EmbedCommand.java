@@ -35,6 +35,8 @@ final class EmbedCommand extends MatrixCommand {
           ModelFolder.WHAT + "config.json, model.safetensors and preprocessor_config.json.")
   private String model;
 
+  @Mixin private WeightsOption weights;
+
   @Mixin private LayerOption layer;
 
   @Option(
@@ -71,7 +73,7 @@ final class EmbedCommand extends MatrixCommand {
     requireOutput(output, pooling != null);
     Path folder = ModelFolder.of(model, err());
     try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
-        Wav2Vec2BertModel encoder = layer.open(folder)) {
+        Wav2Vec2BertModel encoder = layer.open(folder, weights.loadOptions())) {
       return write(
           output,
           extractor.samplingRate(),

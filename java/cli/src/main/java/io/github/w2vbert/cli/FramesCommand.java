@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Set;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Speech to labels of frames, such as who speaks when. */
@@ -39,6 +40,8 @@ final class FramesCommand extends FilesCommand {
               + "config.json, model.safetensors and preprocessor_config.json of a"
               + " Wav2Vec2BertForAudioFrameClassification.")
   private String model;
+
+  @Mixin private WeightsOption weights;
 
   @Option(
       names = "--threshold",
@@ -138,7 +141,7 @@ final class FramesCommand extends FilesCommand {
     ModelClass.FRAME_CLASSIFICATION.require(folder);
     try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
         Wav2Vec2BertForAudioFrameClassification classifier =
-            Wav2Vec2BertForAudioFrameClassification.fromPretrained(folder);
+            Wav2Vec2BertForAudioFrameClassification.fromPretrained(folder, weights.loadOptions());
         LineOutput lines = LineOutput.of(output, out())) {
       return print(extractor, classifier, format, lines);
     }

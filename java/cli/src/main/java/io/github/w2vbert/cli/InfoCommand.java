@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -34,6 +35,8 @@ final class InfoCommand implements Callable<Integer> {
       description = ModelFolder.WHAT + "config.json and model.safetensors (or its shards).")
   private String model;
 
+  @Mixin private WeightsOption weights;
+
   @Option(names = "--json", description = "One JSON object.")
   private boolean json;
 
@@ -44,7 +47,7 @@ final class InfoCommand implements Callable<Integer> {
     // The class that the configuration names, or the encoder alone.
     ModelClass type =
         ModelClass.of(Wav2Vec2BertConfig.fromPretrained(folder)).orElse(ModelClass.ENCODER);
-    try (Wav2Vec2BertPreTrainedModel loaded = type.load(folder)) {
+    try (Wav2Vec2BertPreTrainedModel loaded = type.load(folder, weights.loadOptions())) {
       WeightFiles weights = WeightFiles.of(folder);
       if (json) {
         out.println(describe(type, loaded, weights));
@@ -63,10 +66,14 @@ final class InfoCommand implements Callable<Integer> {
     return loaded.parameters().stream().mapToLong(ParameterInfo::elements).sum();
   }
 
-  private static long mappedElements(Wav2Vec2BertPreTrainedModel loaded) {
+  private static long bytes(Wav2Vec2BertPreTrainedModel loaded) {
+    return loaded.parameters().stream().mapToLong(ParameterInfo::bytes).sum();
+  }
+
+  private static long mappedBytes(Wav2Vec2BertPreTrainedModel loaded) {
     return loaded.parameters().stream()
         .filter(ParameterInfo::mapped)
-        .mapToLong(ParameterInfo::elements)
+        .mapToLong(ParameterInfo::bytes)
         .sum();
   }
 
@@ -94,8 +101,8 @@ final class InfoCommand implements Callable<Integer> {
     weights.types().forEach(types::add);
     node.set("config", config(loaded));
     node.put("parameterCount", elements(loaded));
-    node.put("parameterBytes", Float.BYTES * elements(loaded));
-    node.put("mappedBytes", Float.BYTES * mappedElements(loaded));
+    node.put("parameterBytes", bytes(loaded));
+    node.put("mappedBytes", mappedBytes(loaded));
     ArrayNode unused = node.putArray("unusedTensors");
     loaded.loadReport().unexpected().forEach(unused::add);
     ArrayNode parameters = node.putArray("parameters");
@@ -103,7 +110,8 @@ final class InfoCommand implements Callable<Integer> {
       ObjectNode entry = parameters.addObject().put("name", parameter.name());
       ArrayNode shape = entry.putArray("shape");
       parameter.shape().forEach(shape::add);
-      entry.put("elements", parameter.elements()).put("mapped", parameter.mapped());
+      entry.put("elements", parameter.elements()).put("dtype", parameter.dtype().toString());
+      entry.put("mapped", parameter.mapped());
     }
     return node;
   }
@@ -113,8 +121,8 @@ final class InfoCommand implements Callable<Integer> {
       throws IOException {
     Wav2Vec2BertConfig options = loaded.config();
     List<ParameterInfo> parameters = loaded.parameters();
-    long bytes = Float.BYTES * elements(loaded);
-    long mapped = Float.BYTES * mappedElements(loaded);
+    long bytes = bytes(loaded);
+    long mapped = mappedBytes(loaded);
     out.printf("model       %s%n", model);
     out.printf("class       %s%n", type);
     if (type.hasLabels()) {
@@ -144,9 +152,10 @@ final class InfoCommand implements Callable<Integer> {
     int nameWidth = parameters.stream().mapToInt(p -> p.name().length()).max().orElse(1);
     for (ParameterInfo parameter : parameters) {
       out.printf(
-          "  %-" + nameWidth + "s  %-20s %s%n",
+          "  %-" + nameWidth + "s  %-20s %-8s %s%n",
           parameter.name(),
           parameter.shape(),
+          parameter.dtype(),
           parameter.mapped() ? "mapped" : "in memory");
     }
   }

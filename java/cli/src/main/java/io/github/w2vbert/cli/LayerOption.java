@@ -32,9 +32,9 @@ final class LayerOption {
   }
 
   /** Loads as much of a model as the hidden states need. */
-  Wav2Vec2BertModel open(Path model) {
+  Wav2Vec2BertModel open(Path model, LoadOptions options) {
     if (layer == null) {
-      return Wav2Vec2BertModel.fromPretrained(model);
+      return Wav2Vec2BertModel.fromPretrained(model, options);
     }
     int layers = Wav2Vec2BertConfig.fromPretrained(model).numHiddenLayers();
     if (layer < 0 || layer > layers) {
@@ -48,8 +48,7 @@ final class LayerOption {
               + layers);
     }
     // An encoder has at least one layer.
-    LoadOptions options = LoadOptions.DEFAULT.withLayer(Math.max(1, layer));
-    return Wav2Vec2BertModel.fromPretrained(model, options);
+    return Wav2Vec2BertModel.fromPretrained(model, options.withLayer(Math.max(1, layer)));
   }
 
   /** The chosen hidden states as the last ones; to be closed by the caller. */

@@ -1,5 +1,6 @@
 package io.github.w2vbert.cli;
 
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.Wav2Vec2BertConfig;
 import io.github.w2vbert.Wav2Vec2BertForAudioFrameClassification;
 import io.github.w2vbert.Wav2Vec2BertForCTC;
@@ -12,7 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import java.util.stream.IntStream;
 
 /** The classes of models, by the names that {@code architectures} in config.json has. */
@@ -28,9 +29,10 @@ enum ModelClass {
   X_VECTOR(Wav2Vec2BertForXVector.class, Wav2Vec2BertForXVector::fromPretrained);
 
   private final String name;
-  private final Function<Path, Wav2Vec2BertPreTrainedModel> load;
+  private final BiFunction<Path, LoadOptions, Wav2Vec2BertPreTrainedModel> load;
 
-  <M extends Wav2Vec2BertPreTrainedModel> ModelClass(Class<M> type, Function<Path, M> load) {
+  <M extends Wav2Vec2BertPreTrainedModel> ModelClass(
+      Class<M> type, BiFunction<Path, LoadOptions, M> load) {
     this.name = type.getSimpleName();
     this.load = load::apply;
   }
@@ -67,8 +69,8 @@ enum ModelClass {
     }
   }
 
-  Wav2Vec2BertPreTrainedModel load(Path model) {
-    return load.apply(model);
+  Wav2Vec2BertPreTrainedModel load(Path model, LoadOptions options) {
+    return load.apply(model, options);
   }
 
   /** As in config.json. */

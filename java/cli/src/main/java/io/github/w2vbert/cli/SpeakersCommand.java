@@ -50,6 +50,8 @@ final class SpeakersCommand extends MatrixCommand {
           ModelFolder.WHAT + "config.json, model.safetensors and preprocessor_config.json.")
   private String model;
 
+  @Mixin private WeightsOption weights;
+
   @Mixin private LayerOption layer;
 
   @Option(
@@ -141,7 +143,8 @@ final class SpeakersCommand extends MatrixCommand {
   }
 
   private int embeddings(FeatureExtractor extractor) throws IOException {
-    try (Wav2Vec2BertForXVector head = Wav2Vec2BertForXVector.fromPretrained(folder)) {
+    try (Wav2Vec2BertForXVector head =
+        Wav2Vec2BertForXVector.fromPretrained(folder, weights.loadOptions())) {
       say("the embeddings of " + ModelClass.X_VECTOR);
       return embed(
           extractor,
@@ -156,7 +159,7 @@ final class SpeakersCommand extends MatrixCommand {
   }
 
   private int hiddenStates(FeatureExtractor extractor) throws IOException {
-    try (Wav2Vec2BertModel encoder = layer.open(folder)) {
+    try (Wav2Vec2BertModel encoder = layer.open(folder, weights.loadOptions())) {
       say(
           (pooling() == Pooling.MEAN ? "the mean of " : "the mean and standard deviation of ")
               + (layer.value() == null ? "the encoder's output" : "layer " + layer.value()));

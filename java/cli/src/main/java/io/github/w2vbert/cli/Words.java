@@ -2,6 +2,7 @@ package io.github.w2vbert.cli;
 
 import io.github.w2vbert.DType;
 import io.github.w2vbert.Pooling;
+import io.github.w2vbert.WeightType;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,6 +43,15 @@ abstract class Words<T> implements ITypeConverter<T>, Iterable<String> {
   static final class WeightTypes extends Words<DType> {
     WeightTypes() {
       for (DType type : List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)) {
+        super.values.put(type.toString(), type);
+      }
+    }
+  }
+
+  /** Types that a model can be kept in. */
+  static final class StoredTypes extends Words<WeightType> {
+    StoredTypes() {
+      for (WeightType type : WeightType.values()) {
         super.values.put(type.toString(), type);
       }
     }

@@ -43,6 +43,25 @@ class InfoCommandTest {
   }
 
   @Test
+  void weightsOfFewerBitsTakeLessMemory() throws IOException {
+    Cli.Result result = Cli.run("info", Cli.PLAIN, "--json", "--weights", "int8");
+    assertEquals(0, result.status(), result.err());
+    JsonNode node = Cli.JSON.readTree(result.out());
+    long bytes = 0;
+    for (JsonNode parameter : node.at("/parameters")) {
+      bytes +=
+          parameter.at("/elements").asLong()
+              * switch (parameter.at("/dtype").asText()) {
+                case "int8" -> 1;
+                case "int16" -> 2;
+                default -> 4;
+              };
+    }
+    assertEquals(bytes, node.at("/parameterBytes").asLong());
+    assertTrue(bytes < 3 * node.at("/parameterCount").asLong());
+  }
+
+  @Test
   void textListsEveryOptionAndParameter() throws IOException {
     Cli.Result result = Cli.run("info", Cli.PLAIN);
     assertEquals(0, result.status(), result.err());

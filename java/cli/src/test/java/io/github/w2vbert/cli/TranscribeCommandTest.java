@@ -36,6 +36,25 @@ class TranscribeCommandTest {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {"float16", "bfloat16", "INT8"})
+  void printsTheRecordedTextWithWeightsOfFewerBits(String weights) throws IOException {
+    Cli.Result result = Cli.run("transcribe", CLIP, "--model", Cli.PLAIN, "--weights", weights);
+
+    assertEquals("", result.err());
+    assertEquals(plainText() + "\n", result.out());
+  }
+
+  @Test
+  void otherWeightsAreRefused() {
+    Cli.Result result = Cli.run("transcribe", CLIP, "--model", Cli.PLAIN, "--weights", "int4");
+
+    assertEquals(2, result.status());
+    assertTrue(
+        result.err().contains("'int4' is not one of float32, float16, bfloat16, int8"),
+        result.err());
+  }
+
+  @ParameterizedTest
   @ValueSource(ints = {1, 2, 3})
   void namesSeveralFilesInOrderWhateverTheBatch(int batch) throws IOException {
     Path first = Cli.ADAPTER.resolve("audio_0.wav");
