@@ -1,6 +1,7 @@
 package io.github.w2vbert.benchmarks.peers;
 
 import io.github.w2vbert.LoadOptions;
+import io.github.w2vbert.WeightType;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
@@ -29,6 +30,16 @@ final class Engines {
               "w2vbert float32",
               folder -> {},
               () -> new W2vBertEngine(LoadOptions.DEFAULT, Engine.Opened.FLOAT32)),
+          new Kind(
+              "w2vbert-int8",
+              "w2vbert int8",
+              folder -> {},
+              () -> new W2vBertEngine(LoadOptions.DEFAULT.withWeights(WeightType.INT8), 0.02)),
+          new Kind(
+              "w2vbert-bfloat16",
+              "w2vbert bfloat16 weights",
+              folder -> {},
+              () -> new W2vBertEngine(LoadOptions.DEFAULT.withWeights(WeightType.BFLOAT16), 0.02)),
           new Kind("libtorch", "LibTorch operators", folder -> {}, LibTorchEngine::new),
           new Kind(
               "onnxruntime",

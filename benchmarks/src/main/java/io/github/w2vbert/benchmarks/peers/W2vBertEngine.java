@@ -3,13 +3,11 @@ package io.github.w2vbert.benchmarks.peers;
 import io.github.w2vbert.CtcOutput;
 import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.OutputList;
+import io.github.w2vbert.ParameterInfo;
 import io.github.w2vbert.RaggedFeatures;
 import io.github.w2vbert.Tensor;
 import io.github.w2vbert.W2vBert;
 import io.github.w2vbert.Wav2Vec2BertForCTC;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 
@@ -31,14 +29,10 @@ final class W2vBertEngine implements Engine {
           "w2vbert.threads is " + W2vBert.threads() + "; expected " + threads);
     }
     model = Wav2Vec2BertForCTC.fromPretrained(checkpoint, options);
-    try {
-      return new Opened(
-          "w2vbert, " + W2vBert.simdLevel(),
-          Files.size(checkpoint.resolve(FormulaCheckpoint.WEIGHTS)),
-          tolerance);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    return new Opened(
+        "w2vbert, " + W2vBert.simdLevel(),
+        model.parameters().stream().mapToLong(ParameterInfo::bytes).sum(),
+        tolerance);
   }
 
   @Override
