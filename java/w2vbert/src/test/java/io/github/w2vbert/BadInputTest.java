@@ -132,7 +132,8 @@ class BadInputTest {
     var buffer = mask.asByteBuffer();
     for (int i = 0; i < values.length; i++) {
       switch (type) {
-        case UINT8, BOOL -> buffer.put(i, (byte) values[i]);
+        case UINT8, INT8, BOOL -> buffer.put(i, (byte) values[i]);
+        case INT16 -> buffer.putShort(2 * i, (short) values[i]);
         case FLOAT16 -> buffer.putShort(2 * i, (short) (values[i] * 0x3C00));
         case BFLOAT16 -> buffer.putShort(2 * i, (short) (values[i] * 0x3F80));
         case INT32 -> buffer.putInt(4 * i, values[i]);
