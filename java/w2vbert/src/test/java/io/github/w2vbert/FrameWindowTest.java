@@ -28,7 +28,7 @@ class FrameWindowTest {
   @Property(tries = 500)
   void windowsKeepEveryFrameOnce(
       @ForAll @IntRange(min = 1, max = 5000) int frames,
-      @ForAll @IntRange(min = 60, max = 700) int length,
+      @ForAll @IntRange(min = 100, max = 700) int length,
       @ForAll @DoubleRange(min = 0, max = 0.3) double share,
       @ForAll @IntRange(max = 2) int layers,
       @ForAll @IntRange(min = 1, max = 5) int kernel,
