@@ -15,8 +15,9 @@ ConvolutionModule::ConvolutionModule(const Scope& scope, const Config& config)
                                 Init::kaiming(config.conv_depthwise_kernel_size))),
       depthwise_layer_norm(scope / "depthwise_layer_norm", config.hidden_size,
                            config.layer_norm_eps),
-      pointwise_conv2(
-          Linear::pointwise(scope / "pointwise_conv2", config.hidden_size, config.hidden_size)),
+      // Its input is mostly positive, so that errors of weights do not average out.
+      pointwise_conv2(Linear::pointwise(scope.sensitive() / "pointwise_conv2", config.hidden_size,
+                                        config.hidden_size)),
       activation(config.hidden_act) {}
 
 Tensor ConvolutionModule::operator()(const Tensor& x, const Layout& layout) const {

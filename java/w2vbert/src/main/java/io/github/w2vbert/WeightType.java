@@ -12,9 +12,9 @@ package io.github.w2vbert;
  * <tr><th>type</th><th>memory</th><th>speed</th><th>error of the logits (relative RMS)</th></tr>
  * <tr><td>float32</td><td>2.3 GB, mapped from the file</td><td>1</td><td>none</td></tr>
  * <tr><td>float16</td><td>1.2 GB</td><td>1; faster for less than a second of audio</td>
- *     <td>0.03 %</td></tr>
- * <tr><td>bfloat16</td><td>1.2 GB</td><td>as float16</td><td>0.2 %</td></tr>
- * <tr><td>int8</td><td>0.6 GB</td><td>about 1.6</td><td>1 %</td></tr>
+ *     <td>0.2 %</td></tr>
+ * <tr><td>bfloat16</td><td>1.2 GB</td><td>as float16</td><td>1.3 %</td></tr>
+ * <tr><td>int8</td><td>0.7 GB</td><td>about 1.5</td><td>1.7 %</td></tr>
  * </table>
  */
 public enum WeightType {
@@ -25,10 +25,11 @@ public enum WeightType {
   /** Rounded to the nearest of 8 bits. */
   BFLOAT16(DType.BFLOAT16),
   /**
-   * Integers from -127 to 127 with one scale for each output of a layer. The projections of values
-   * and of the output of attention, 9 % of the weights, whose errors would matter most, are
-   * integers from -1023 to 1023 in two bytes. Inputs of a layer are rounded to 16 (there: 13) bits
-   * with one scale for each frame; products of integers are added exactly.
+   * Integers from -127 to 127 with one scale for each output of a layer. An eighth of the weights,
+   * whose errors would matter most (the projections of values, of attention's output and of the
+   * convolution's output), are integers from -1023 to 1023 in two bytes. Inputs of a layer are
+   * rounded to 16 (there: 13) bits with one scale for each frame; products of integers are added
+   * exactly.
    */
   INT8(DType.INT8);
 

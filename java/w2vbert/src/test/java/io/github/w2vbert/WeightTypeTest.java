@@ -122,12 +122,13 @@ class WeightTypeTest {
                 + "|pointwise_conv\\d|proj|residual_conv|self_attn_conv)\\.weight");
   }
 
-  /** Projections of values and of the output of attention keep more bits. */
+  /** Projections of values and of the outputs of attention and convolution keep more bits. */
   private static DType expectedType(ParameterInfo parameter, WeightType type) {
     if (!isMatrix(parameter)) {
       return DType.FLOAT32;
     }
-    boolean sensitive = parameter.name().matches(".*\\.linear_(v|out)\\.weight");
+    boolean sensitive =
+        parameter.name().matches(".*\\.(linear_v|linear_out|pointwise_conv2)\\.weight");
     return type == WeightType.INT8 && sensitive ? DType.INT16 : type.dtype();
   }
 
