@@ -157,9 +157,12 @@ TEST(LinearTest, WeightsOfFewerBitsAreWhatTheyStandFor) {
     const LinearOutput output{std::nullopt, x, 0.5};
     expect_near(ops::linear({x}, up), ops::linear({x}, widened(up)), tolerance);
     expect_near(gated_linear({x}, other), gated_linear({x}, widened(other)), tolerance);
+    const LinearParameters plain{random_tensor({40, 64}, 10), Tensor()};
     for (const Activation activation : {Activation::kSilu, Activation::kGelu}) {
-      expect_near(feed_forward({x}, up, activation, down, output),
-                  feed_forward({x}, widened(up), activation, widened(down), output), tolerance);
+      for (const LinearParameters& last : {down, plain}) {
+        expect_near(feed_forward({x}, up, activation, last, output),
+                    feed_forward({x}, widened(up), activation, widened(last), output), tolerance);
+      }
     }
     for (const LinearParameters& second : {other, floats, stored({64, 40}, DType::kInt16, 9)}) {
       const std::vector<Tensor> both = linears({x}, {&up, &second});

@@ -137,6 +137,21 @@ Tensor composed(const Tensor& product, const LinearOutput& output) {
   return output.residual.defined() ? aten::add(output.residual, y, output.scale) : y;
 }
 
+// A layer as the kernels take it. Holds what it had to copy.
+struct Weights {
+  explicit Weights(const LinearParameters& layer)
+      : weight(aten::contiguous(layer.weight)),
+        bias(layer.bias.defined() ? aten::contiguous(layer.bias) : layer.bias),
+        scales(layer.scales.defined() ? aten::contiguous(layer.scales) : layer.scales),
+        params{weight.raw_data(), bias.defined() ? bias.data<float>() : nullptr,
+               scales.defined() ? scales.data<float>() : nullptr, *weight_type(weight.dtype())} {}
+
+  Tensor weight;
+  Tensor bias;
+  Tensor scales;
+  cpu::LinearParams::Weight params;
+};
+
 // An input as the kernels take it. Holds what it had to copy.
 struct Rows {
   explicit Rows(const LinearInput& input) {
@@ -163,8 +178,9 @@ struct Rows {
     }
   }
 
-  cpu::RowsParams tile(int64_t begin, int64_t count) const {
+  cpu::RowsParams tile(int64_t begin, int64_t count, const Weights& weights) const {
     cpu::RowsParams part = params;
+    part.integers = has_scales(weights.weight.dtype());
     part.x += begin * params.x_stride;
     part.rows = count;
     if (part.valid != nullptr) part.valid += begin;
@@ -178,23 +194,8 @@ struct Rows {
   cpu::RowsParams params{};
 };
 
-// A layer as the kernels take it. Holds what it had to copy.
-struct Weights {
-  explicit Weights(const LinearParameters& layer)
-      : weight(aten::contiguous(layer.weight)),
-        bias(layer.bias.defined() ? aten::contiguous(layer.bias) : layer.bias),
-        scales(layer.scales.defined() ? aten::contiguous(layer.scales) : layer.scales),
-        params{weight.raw_data(), bias.defined() ? bias.data<float>() : nullptr,
-               scales.defined() ? scales.data<float>() : nullptr, *weight_type(weight.dtype())} {}
-
-  Tensor weight;
-  Tensor bias;
-  Tensor scales;
-  cpu::LinearParams::Weight params;
-};
-
 void pack(cpu::SimdLevel level, const cpu::RowsParams& rows, float* panels) {
-  const int64_t count = cpu::panel_count(level, rows.rows);
+  const int64_t count = cpu::panel_count(level, rows.rows, rows.integers);
   const int64_t elements = rows.rows * rows.features / std::max<int64_t>(1, count);
   parallel_for(count, 1 + kElementsPerTask / std::max<int64_t>(1, elements),
                [&](int64_t begin, int64_t end) { cpu::pack(level, rows, begin, end, panels); });
@@ -211,7 +212,7 @@ void multiply(cpu::SimdLevel level, cpu::LinearParams params, float* panels) {
   const bool rounded = largest > 0;
   const Scratch row_scales(rounded ? cpu::panel_floats(level, params.rows, 1) : 0);
   if (rounded) {
-    const int64_t count = cpu::panel_count(level, params.rows);
+    const int64_t count = cpu::panel_count(level, params.rows, true);
     const int64_t elements = params.rows * params.in_features / std::max<int64_t>(1, count);
     parallel_for(count, 1 + kElementsPerTask / std::max<int64_t>(1, elements),
                  [&](int64_t begin, int64_t end) {
@@ -254,7 +255,8 @@ Tensor run_kernel(const LinearInput& input, const std::vector<Weights>& layers, 
   for (const Weights& layer : layers) params.weights[params.weight_count++] = layer.params;
   const Tensor out = Tensor::empty(shape, DType::kFloat32);
   for (int64_t begin = 0; begin < rows.params.rows; begin += kTile) {
-    const cpu::RowsParams tile = rows.tile(begin, std::min(kTile, rows.params.rows - begin));
+    const cpu::RowsParams tile =
+        rows.tile(begin, std::min(kTile, rows.params.rows - begin), layers[0]);
     const Scratch panels(cpu::panel_floats(level, tile.rows, tile.features));
     pack(level, tile, panels.data());
     params.rows = tile.rows;
@@ -290,7 +292,7 @@ Tensor run_kernel(const LinearInput& input, const Weights& up, Activation activa
   const Tensor residual = residual_fused ? aten::contiguous(output.residual) : Tensor();
   const Tensor out = Tensor::empty(shape, DType::kFloat32);
   for (int64_t begin = 0; begin < rows.params.rows; begin += kTile) {
-    const cpu::RowsParams tile = rows.tile(begin, std::min(kTile, rows.params.rows - begin));
+    const cpu::RowsParams tile = rows.tile(begin, std::min(kTile, rows.params.rows - begin), up);
     const Scratch panels(cpu::panel_floats(level, tile.rows, tile.features));
     pack(level, tile, panels.data());
     const int64_t floats = cpu::panel_floats(level, tile.rows, first.out_features);
@@ -366,7 +368,10 @@ Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activa
                     const LinearParameters& down, const LinearOutput& output) {
   check_layer(input.x, up);
   check_input(input);
-  if (!has_kernel(input.x)) {
+  // Panels that will be rounded are laid out differently.
+  const bool alike =
+      has_scales(up.weight.dtype()) == (down.weight.defined() && has_scales(down.weight.dtype()));
+  if (!has_kernel(input.x) || !alike) {
     return linear({linear(input, up, {activation})}, down, output);
   }
   check_layer(Tensor::empty({0, up.weight.size(0)}, DType::kFloat32), down);

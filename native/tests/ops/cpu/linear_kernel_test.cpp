@@ -67,7 +67,7 @@ struct Rows {
   // Filled with NaN before, `step` panels per call.
   std::vector<float> packed(SimdLevel level, int64_t step) const {
     std::vector<float> panels(panel_floats(level, rows(), in), kNan);
-    const int64_t count = panel_count(level, rows());
+    const int64_t count = panel_count(level, rows(), false);
     for (int64_t begin = 0; begin < count; begin += step) {
       pack(level, params(), begin, std::min(begin + step, count), panels.data());
     }

@@ -106,12 +106,18 @@ struct Product {
     input.x_stride = in;
     input.rows = rows;
     input.features = in;
+    input.integers = weight.rounded();
     std::vector<float> panels(panel_floats(level, rows, in), kNan);
+    pack(level, input, 0, panel_count(level, rows, weight.rounded()), panels.data());
+    return run_panels(panels, rows, weight, bias, to_panels);
+  }
+
+  std::vector<float> run_panels(std::vector<float> panels, int64_t rows, const Stored& weight,
+                                const std::vector<float>& bias, bool to_panels) const {
     std::vector<float> row_scales(panel_floats(level, rows, 1), kNan);
-    const int64_t count = panel_count(level, rows);
-    pack(level, input, 0, count, panels.data());
     LinearParams params{};
     if (weight.rounded()) {
+      const int64_t count = panel_count(level, rows, true);
       const int64_t largest = largest_rounded(largest_integer(weight.type));
       for (int64_t i = 0; i < count; ++i) {
         round_panels(level, rows, in, largest, i, i + 1, panels.data(), row_scales.data());
@@ -315,24 +321,12 @@ TEST_P(LinearWeightsKernelTest, PanelsHoldTheSameAsRows) {
     Product p = product;
     p.activation = LinearActivation::kSilu;
     const std::vector<float> rows = p.run(x, stored, bias);
-    std::vector<float> panels = p.run(x, stored, bias, true);
-    // What another product makes of them: the lanes past the last row do not count.
+    const std::vector<float> panels = p.run(x, stored, bias, true);
+    // What another product of this kind makes of them: the lanes past the last row do not count.
     const Product next{level, out, 3};
-    const std::vector<float> identity(3 * out, 1.0f);
-    LinearParams params{};
-    params.panels = panels.data();
-    params.rows = 50;
-    params.in_features = out;
-    params.weights[0] = {identity.data(), nullptr};
-    params.weight_count = 1;
-    params.out_features = 3;
-    params.out_stride = 3;
-    params.block = linear_block(level, params, 1);
-    std::vector<float> sums(50 * 3, kNan);
-    params.out = sums.data();
-    std::vector<float> scratch(linear_scratch(level, params));
-    multiply(level, params, 0, linear_items(level, params), scratch.data());
-    EXPECT_EQ(sums, next.run(rows, Stored(level, WeightType::kFloat32, identity, out), {}));
+    const Stored ones(level, stored.rounded() ? type : WeightType::kFloat32,
+                      std::vector<float>(3 * out, 1.0f), out);
+    EXPECT_EQ(next.run_panels(panels, 50, ones, {}, false), next.run(rows, ones, {}));
   }
 }
 

@@ -78,7 +78,9 @@ int64_t panel_floats(SimdLevel level, int64_t rows, int64_t features) {
   return kernels(level).panel_floats(rows, features);
 }
 
-int64_t panel_count(SimdLevel level, int64_t rows) { return kernels(level).panel_count(rows); }
+int64_t panel_count(SimdLevel level, int64_t rows, bool integers) {
+  return kernels(level).panel_count(rows, integers);
+}
 
 void pack(SimdLevel level, const RowsParams& params, int64_t begin, int64_t end, float* panels) {
   kernels(level).pack(params, begin, end, panels);

@@ -49,7 +49,8 @@ struct RowsParams {
   const float* norm_bias;    // [features]
   float norm_eps;
   LinearActivation activation;
-  const bool* valid;  // [rows] rows that are not become zeros; nullptr: all are
+  const bool* valid;      // [rows] rows that are not become zeros; nullptr: all are
+  bool integers = false;  // the panels will be rounded
 };
 
 constexpr int kMostLinearWeights = 3;
@@ -91,7 +92,7 @@ static_assert(kIntegerChunk * 1023 * largest_rounded(1023) <= INT32_MAX, "");
 // Floats of the panels of [rows, features].
 int64_t panel_floats(SimdLevel level, int64_t rows, int64_t features);
 // How many panels `rows` make: the work items of pack.
-int64_t panel_count(SimdLevel level, int64_t rows);
+int64_t panel_count(SimdLevel level, int64_t rows, bool integers);
 void pack(SimdLevel level, const RowsParams& params, int64_t begin, int64_t end, float* panels);
 
 // Rounds panels in place, for weights that are integers: the integers [features / 2, rows, 2], with
@@ -121,7 +122,7 @@ void multiply(SimdLevel level, const LinearParams& params, int64_t begin, int64_
 // What each level brings.
 struct LinearKernels {
   int64_t (*panel_floats)(int64_t rows, int64_t features);
-  int64_t (*panel_count)(int64_t rows);
+  int64_t (*panel_count)(int64_t rows, bool integers);
   void (*pack)(const RowsParams& params, int64_t begin, int64_t end, float* panels);
   void (*round_panels)(int64_t rows, int64_t features, int64_t largest, int64_t begin, int64_t end,
                        float* panels, float* row_scales);
