@@ -115,8 +115,10 @@ Tensor CheckpointParameters::substitute(const std::string& name, const Shape& sh
 
 Tensor CheckpointParameters::get(const std::string& name, const Shape& shape, const Init& init) {
   const TensorEntry* entry = matching(name, shape);
-  return entry == nullptr ? substitute(name, shape, init)
-                          : load(*entry, DType::kFloat32, options_.copy).values;
+  if (entry == nullptr) return substitute(name, shape, init);
+  // Small parameters that are all that is used of a file keep the pages around them in memory, too.
+  const bool copy = options_.copy || options_.matrices == DType::kInt8;
+  return load(*entry, DType::kFloat32, copy).values;
 }
 
 Matrix CheckpointParameters::get_matrix(const std::string& name, const Shape& shape,

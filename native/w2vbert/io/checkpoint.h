@@ -20,7 +20,7 @@ struct CheckpointOptions {
   // Copy all tensors, so that nothing depends on the files once the model is there.
   bool copy = false;
   // How matrices that may have fewer bits are stored: float32, float16, bfloat16 or int8. Sensitive
-  // ones are int16 where others are int8.
+  // ones are int16 where others are int8; then the rest is copied, too.
   DType matrices = DType::kFloat32;
 };
 

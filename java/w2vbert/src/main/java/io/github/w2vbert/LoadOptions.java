@@ -81,7 +81,7 @@ public record LoadOptions(
   /**
    * These options with another type of weights, for less memory and more speed. A checkpoint of
    * float16 or bfloat16 that is opened with its own type is used where the mapped file holds it;
-   * others are converted while the model is opened.
+   * others are converted while the model is opened. Of int8 nothing stays in the file.
    */
   public LoadOptions withWeights(WeightType type) {
     return new LoadOptions(

@@ -257,6 +257,7 @@ class WeightTypeTest {
             assertHalfAStep(parameter, expected.toFloatArray(), actual.toFloatArray());
           }
           bytes += parameter.bytes();
+          assertFalse(parameter.mapped(), parameter.name());
           assertEquals(
               parameter.elements() * expectedType(parameter, WeightType.INT8).bytes(),
               parameter.bytes());
