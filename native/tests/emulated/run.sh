@@ -7,10 +7,14 @@
 # Needs Debian's g++, libgtest-dev, cpio, xorriso and apt-get, which downloads the emulator and the
 # kernel into WORK; nothing is installed. Booting takes about a minute, and a test some hundred times
 # its usual time, so that the filter should name few (default: each kernel's comparison with its
-# reference at level avx512).
+# reference, and what else depends on the width of a vector).
 set -euo pipefail
 
-filter=${1:-*MatchesReference*avx512*}
+attention='*AttentionKernel*MatchesReference*avx512*'
+linear='*LinearKernel*avx512*In17Out50:*LinearKernel*avx512*In144Out98'
+linear+=':*LinearKernel*MatchesReference*avx512*In257*'
+weights='*LinearWeightsKernel*avx512*In33Out26:*LinearWeightsKernel*Integers*avx512*In513*'
+filter=${1:-$attention:$linear:$weights}
 seconds=${2:-3600}
 native=$(cd "$(dirname "$0")/../.." && pwd)
 work=${WORK:-${TMPDIR:-/tmp}/w2vbert-emulated}
@@ -25,17 +29,18 @@ if [ ! -e root/usr/bin/bochs-bin ]; then
 fi
 
 # The kernels and the tests of those that have a variant for AVX-512; none names LibTorch.
-sources=("$native"/w2vbert/ops/cpu/*.cpp)
-for variant in "$native"/w2vbert/ops/cpu/*_avx512.cpp; do
-  sources+=("$native/tests/ops/cpu/$(basename "$variant" _avx512.cpp)_test.cpp")
+sources=("$native"/w2vbert/ops/cpu/*.cpp "$native/w2vbert/io/half.cpp")
+for name in linear linear_weights relative_position_attention; do
+  sources+=("$native/tests/ops/cpu/${name}_kernel_test.cpp")
 done
 objects=()
 for source in "${sources[@]}"; do
   flags=()
   case $source in
-    *_avx2.cpp) flags=(-mavx2 -mfma) ;;
-    *_avx512.cpp) flags=(-mavx2 -mfma -mavx512f -mavx512vl -mavx512dq -mavx512bw) ;;
+    *_avx2.cpp) flags=(-mavx2 -mfma -mf16c) ;;
+    *_avx512*.cpp) flags=(-mavx2 -mfma -mavx512f -mavx512vl -mavx512dq -mavx512bw) ;;
   esac
+  case $source in *_vnni.cpp) flags+=(-mavx512vnni) ;; esac
   object=objects/$(basename "$source" .cpp).o
   objects+=("$object")
   g++ -std=c++17 -O3 -DNDEBUG -I "$native" -I "$native/tests" "${flags[@]}" -c "$source" -o "$object"
@@ -66,22 +71,22 @@ C
 gcc -static -O2 "-DFILTER=\"$filter\"" init.c -o files/init
 (cd files && printf '%s\n' init tests | cpio -o -H newc --quiet | gzip) > iso/initrd
 
-# Linux finds that Bochs lays out the compact form of XSAVE otherwise than it expects, and would do
-# without AVX: so without that form.
+# Linux finds that Bochs lays out XSAVE's compact form and protection keys otherwise than it expects,
+# and would do without AVX: so without both. Nor can it boot with Bochs's fast short REP MOVSB.
 cp root/boot/vmlinuz-* iso/kernel
 cp root/usr/lib/ISOLINUX/isolinux.bin root/usr/lib/syslinux/modules/bios/ldlinux.c32 iso/
 cat > iso/isolinux.cfg <<'C'
 DEFAULT tests
 LABEL tests
   KERNEL kernel
-  APPEND initrd=initrd console=ttyS0 quiet mitigations=off panic=-1 lpj=1000000 clearcpuid=xsaves,xsavec
+  APPEND initrd=initrd console=ttyS0 quiet mitigations=off panic=-1 lpj=1000000 clearcpuid=xsaves,xsavec,pku,fsrm
 C
 xorriso -as mkisofs -quiet -o tests.iso -b isolinux.bin -c boot.cat -no-emul-boot \
   -boot-load-size 4 -boot-info-table iso
 
 cat > bochsrc <<'C'
 megs: 512
-cpu: model=corei7_skylake_x, ips=50000000
+cpu: model=corei7_icelake_u, ips=50000000
 clock: sync=none
 romimage: file=root/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=root/usr/share/bochs/VGABIOS-lgpl-latest

@@ -183,8 +183,8 @@ class LinearKernelTest : public ::testing::TestWithParam<std::tuple<SimdLevel, i
 
 TEST_P(LinearKernelTest, MatchesReference) {
   const bool large = in * out > 100000;
-  for (const int64_t rows :
-       {1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 24, 25, 31, 32, 33, 40, 48, 49, 56, 57, 100, 291}) {
+  for (const int64_t rows : {1,  2,  3,  4,  5,  7,  8,  9,  12, 16, 17,  24, 25,
+                             31, 32, 33, 40, 48, 49, 56, 57, 64, 65, 100, 291}) {
     if (large && rows != 1 && rows != 33) continue;
     expect_matches_reference(product, some_rows(rows));
   }
@@ -438,7 +438,8 @@ TEST_P(LinearKernelTest, SiluIsExactFarFromZero) {
   EXPECT_EQ(p.run(std::vector<float>{kInfinity})[0], kInfinity);
 }
 
-const auto kLevels = ::testing::Values(SimdLevel::kPortable, SimdLevel::kAvx2);
+const auto kLevels = ::testing::Values(SimdLevel::kPortable, SimdLevel::kAvx2, SimdLevel::kAvx512,
+                                       SimdLevel::kAvx512Vnni);
 
 std::string name_of(const ::testing::TestParamInfo<std::tuple<SimdLevel, int64_t, int64_t>>& test) {
   return std::string(simd_name(std::get<0>(test.param))) + "In" +
@@ -448,8 +449,8 @@ std::string name_of(const ::testing::TestParamInfo<std::tuple<SimdLevel, int64_t
 INSTANTIATE_TEST_SUITE_P(
     Small, LinearKernelTest,
     ::testing::Combine(kLevels, ::testing::Values(1, 7, 8, 15, 16, 17, 40, 144, 193, 257),
-                       ::testing::Values(1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 16, 47, 48, 50,
-                                         98)),
+                       ::testing::Values(1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 16, 17, 33, 47,
+                                         48, 50, 65, 98)),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(Large, LinearKernelTest,

@@ -95,6 +95,7 @@ struct Product {
   std::vector<float> residual{};
   int64_t threads = 1;  // that the work is divided for
   int64_t step = std::numeric_limits<int32_t>::max();
+  bool rows_have_scales = true;  // of integers; else they are 1
 
   int64_t columns() const { return gated ? out / 2 : out; }
 
@@ -122,6 +123,7 @@ struct Product {
       for (int64_t i = 0; i < count; ++i) {
         round_panels(level, rows, in, largest, i, i + 1, panels.data(), row_scales.data());
       }
+      if (!rows_have_scales) std::fill(row_scales.begin(), row_scales.end(), 1.0f);
       params.row_scales = row_scales.data();
     }
     params.panels = panels.data();
@@ -187,7 +189,7 @@ TEST_P(LinearWeightsKernelTest, ProductsOfIntegersAreExactUpToFloatRoundings) {
   const bool large = in * out > 100000;
   for (const WeightType type : kIntegers) {
     const Stored stored(level, type, weight, in);
-    for (const int64_t rows : {1, 2, 7, 8, 9, 16, 17, 24, 25, 33, 49, 100, 291}) {
+    for (const int64_t rows : {1, 2, 7, 8, 9, 16, 17, 24, 25, 33, 49, 65, 100, 291}) {
       if (large && rows != 9 && rows != 33) continue;
       const std::vector<float> x = random_values(rows * in, 1);
       const std::vector<float> result = product.run(x, stored, bias);
@@ -213,6 +215,25 @@ TEST_P(LinearWeightsKernelTest, ProductsOfIntegersAreExactUpToFloatRoundings) {
               << "row " << r << " of " << rows << ", column " << c;
         }
       }
+    }
+  }
+}
+
+// Without scales the kernels show them.
+TEST_P(LinearWeightsKernelTest, IntegersAndTheirSumsAreThoseOfEveryLevel) {
+  if (level == SimdLevel::kPortable) return;  // what the others are compared with
+  Product other{SimdLevel::kPortable, in, out};
+  Product own = product;
+  own.rows_have_scales = other.rows_have_scales = false;
+  for (const WeightType type : kIntegers) {
+    Stored stored(level, type, weight, in);
+    Stored portable(SimdLevel::kPortable, type, weight, in);
+    EXPECT_EQ(stored.integers, portable.integers);
+    EXPECT_EQ(stored.scales, portable.scales);
+    std::fill(stored.scales.begin(), stored.scales.end(), 1.0f);
+    for (const int64_t rows : {1, 9, 50}) {
+      const std::vector<float> x = random_values(rows * in, 1);
+      EXPECT_EQ(own.run(x, stored, {}), other.run(x, stored, {})) << rows << " rows";
     }
   }
 }
@@ -382,7 +403,8 @@ std::string name_of(const ::testing::TestParamInfo<std::tuple<SimdLevel, int64_t
          std::to_string(std::get<1>(test.param)) + "Out" + std::to_string(std::get<2>(test.param));
 }
 
-const auto kLevels = ::testing::Values(SimdLevel::kPortable, SimdLevel::kAvx2);
+const auto kLevels = ::testing::Values(SimdLevel::kPortable, SimdLevel::kAvx2, SimdLevel::kAvx512,
+                                       SimdLevel::kAvx512Vnni);
 
 INSTANTIATE_TEST_SUITE_P(Small, LinearWeightsKernelTest,
                          ::testing::Combine(kLevels,

@@ -7,7 +7,8 @@
 namespace w2vbert::cpu {
 namespace {
 
-constexpr SimdLevel kBestFirst[] = {SimdLevel::kAvx512, SimdLevel::kAvx2, SimdLevel::kPortable};
+constexpr SimdLevel kBestFirst[] = {SimdLevel::kAvx512Vnni, SimdLevel::kAvx512, SimdLevel::kAvx2,
+                                    SimdLevel::kPortable};
 
 SimdLevel choose_level() {
   const char* forced = std::getenv("W2VBERT_SIMD");
@@ -21,7 +22,7 @@ SimdLevel choose_level() {
     }
   }
   throw std::invalid_argument("W2VBERT_SIMD is '" + name +
-                              "'; expected 'portable', 'avx2' or 'avx512'");
+                              "'; expected 'portable', 'avx2', 'avx512' or 'avx512vnni'");
 }
 
 }  // namespace
@@ -30,14 +31,18 @@ bool simd_supported(SimdLevel level) {
   // These look at what the operating system saves of the registers, too.
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                     __builtin_cpu_supports("f16c");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw");
   switch (level) {
     case SimdLevel::kPortable:
       return true;
     case SimdLevel::kAvx2:
       return avx2;
     case SimdLevel::kAvx512:
-      return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+      return avx512;
+    case SimdLevel::kAvx512Vnni:
+      return avx512 && __builtin_cpu_supports("avx512vnni");
   }
   return false;
 }
@@ -55,6 +60,8 @@ const char* simd_name(SimdLevel level) {
       return "avx2";
     case SimdLevel::kAvx512:
       return "avx512";
+    case SimdLevel::kAvx512Vnni:
+      return "avx512vnni";
   }
   return "unknown";
 }

@@ -8,6 +8,11 @@ namespace {
 using Vec = __m128;
 constexpr int64_t kLanes = 4;
 
+// Twelve sums; three vectors of rows and a weight are the rest of the 16 registers.
+constexpr int tile_columns(int vectors) { return 12 / vectors; }
+constexpr int kUnroll = 16;
+constexpr int64_t kBlockStep = 12;
+
 inline Vec zeros() { return _mm_setzero_ps(); }
 inline Vec load(const float* p) { return _mm_loadu_ps(p); }
 inline void store(float* p, Vec v) { _mm_storeu_ps(p, v); }
@@ -20,7 +25,9 @@ inline Vec shifted_to_exponent(Vec v) {
 inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
 using Ints = __m128i;
-constexpr int64_t kBytes = 16;  // that widen_bytes takes
+constexpr int64_t kBytes = 16;   // that widen_bytes takes
+constexpr int kHeldVectors = 2;  // beside 12 sums, a weight and a product
+constexpr bool kNarrowIntegers = true;
 
 inline Ints zero_ints() { return _mm_setzero_si128(); }
 inline Ints load_ints(const int16_t* p) {
@@ -32,8 +39,17 @@ inline Ints broadcast_pair(const int16_t* p) {
   __builtin_memcpy(&pair, p, sizeof pair);
   return _mm_set1_epi32(pair);
 }
-inline Ints multiply_pairs(Ints a, Ints b) { return _mm_madd_epi16(a, b); }
-inline Ints add_ints(Ints a, Ints b) { return _mm_add_epi32(a, b); }
+inline Ints add_products_of_pairs(Ints sums, Ints a, Ints b) {
+  return _mm_add_epi32(sums, _mm_madd_epi16(a, b));
+}
+// Both products before the sums: in turn, sums would take the place of products in the processor.
+inline void add_products_of_pairs(Ints weight, Ints a, Ints b, Ints& sums_a, Ints& sums_b) {
+  Ints products_a = _mm_madd_epi16(weight, a);
+  Ints products_b = _mm_madd_epi16(weight, b);
+  asm volatile("" : "+x"(products_a), "+x"(products_b));
+  sums_a = _mm_add_epi32(sums_a, products_a);
+  sums_b = _mm_add_epi32(sums_b, products_b);
+}
 inline Vec to_floats(Ints v) { return _mm_cvtepi32_ps(v); }
 inline Ints round_to_ints(Vec v) { return _mm_cvtps_epi32(v); }
 // The low halves of 32-bit lanes of two vectors, side by side.
@@ -67,7 +83,17 @@ inline void transpose(Vec (&v)[kLanes]) { _MM_TRANSPOSE4_PS(v[0], v[1], v[2], v[
 #include "w2vbert/ops/cpu/linear_impl.inc"
 
 const LinearKernels& kernels(SimdLevel level) {
-  return level >= SimdLevel::kAvx2 ? kLinearAvx2 : kLinearPortable;
+  switch (level) {
+    case SimdLevel::kPortable:
+      return kLinearPortable;
+    case SimdLevel::kAvx2:
+      return kLinearAvx2;
+    case SimdLevel::kAvx512:
+      return kLinearAvx512;
+    case SimdLevel::kAvx512Vnni:
+      return kLinearAvx512Vnni;
+  }
+  return kLinearPortable;
 }
 
 }  // namespace

@@ -136,5 +136,7 @@ struct LinearKernels {
 };
 extern const LinearKernels kLinearPortable;
 extern const LinearKernels kLinearAvx2;
+extern const LinearKernels kLinearAvx512;
+extern const LinearKernels kLinearAvx512Vnni;
 
 }  // namespace w2vbert::cpu

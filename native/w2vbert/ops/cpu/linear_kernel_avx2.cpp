@@ -8,6 +8,11 @@ namespace {
 using Vec = __m256;
 constexpr int64_t kLanes = 8;
 
+// Twelve sums; three vectors of rows and a weight are the rest of the 16 registers.
+constexpr int tile_columns(int vectors) { return 12 / vectors; }
+constexpr int kUnroll = 16;
+constexpr int64_t kBlockStep = 12;
+
 inline Vec zeros() { return _mm256_setzero_ps(); }
 inline Vec load(const float* p) { return _mm256_loadu_ps(p); }
 inline void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
@@ -20,7 +25,9 @@ inline Vec shifted_to_exponent(Vec v) {
 inline float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
 using Ints = __m256i;
-constexpr int64_t kBytes = 16;  // that widen_bytes takes
+constexpr int64_t kBytes = 16;   // that widen_bytes takes
+constexpr int kHeldVectors = 2;  // beside 12 sums, a weight and a product
+constexpr bool kNarrowIntegers = true;
 
 inline Ints zero_ints() { return _mm256_setzero_si256(); }
 inline Ints load_ints(const int16_t* p) {
@@ -34,8 +41,17 @@ inline Ints broadcast_pair(const int16_t* p) {
   __builtin_memcpy(&pair, p, sizeof pair);
   return _mm256_set1_epi32(pair);
 }
-inline Ints multiply_pairs(Ints a, Ints b) { return _mm256_madd_epi16(a, b); }
-inline Ints add_ints(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+inline Ints add_products_of_pairs(Ints sums, Ints a, Ints b) {
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(a, b));
+}
+// Both products before the sums: in turn, sums would take the place of products in the processor.
+inline void add_products_of_pairs(Ints weight, Ints a, Ints b, Ints& sums_a, Ints& sums_b) {
+  Ints products_a = _mm256_madd_epi16(weight, a);
+  Ints products_b = _mm256_madd_epi16(weight, b);
+  asm volatile("" : "+x"(products_a), "+x"(products_b));
+  sums_a = _mm256_add_epi32(sums_a, products_a);
+  sums_b = _mm256_add_epi32(sums_b, products_b);
+}
 inline Vec to_floats(Ints v) { return _mm256_cvtepi32_ps(v); }
 inline Ints round_to_ints(Vec v) { return _mm256_cvtps_epi32(v); }
 // The low halves of 32-bit lanes of two vectors, side by side.

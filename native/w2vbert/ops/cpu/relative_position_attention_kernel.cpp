@@ -44,6 +44,7 @@ void relative_position_attention(SimdLevel level, const RelativePositionAttentio
     case SimdLevel::kAvx2:
       return relative_position_attention_avx2(params, begin, end, scratch);
     case SimdLevel::kAvx512:
+    case SimdLevel::kAvx512Vnni:
       return relative_position_attention_avx512(params, begin, end, scratch);
   }
 }

@@ -31,7 +31,10 @@ public final class W2vBert {
     return ComputeThreads.concurrency();
   }
 
-  /** The instruction set that the kernels use: {@code portable}, {@code avx2} or {@code avx512}. */
+  /**
+   * The instruction set that the kernels use: {@code portable}, {@code avx2}, {@code avx512} or
+   * {@code avx512vnni}.
+   */
   public static String simdLevel() {
     return NativeHandle.create(Native::simd_level);
   }
