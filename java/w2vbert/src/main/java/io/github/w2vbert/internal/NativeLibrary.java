@@ -3,11 +3,17 @@ package io.github.w2vbert.internal;
 import io.github.w2vbert.W2vBertException;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
+import java.util.UUID;
 import org.bytedeco.javacpp.Loader;
 
 /**
@@ -191,13 +197,15 @@ public final class NativeLibrary {
     for (String name : OWN_LIBRARIES) {
       existing(folder, name, PATH_PROPERTY);
     }
-    // Through JavaCPP, which then knows that they are loaded when its classes ask for them.
-    for (String name : List.of("w2vbert", "jniNative")) {
-      Loader.loadLibrary(
-          NativeLibrary.class,
-          new URL[] {folder.resolve("lib" + name + ".so").toUri().toURL()},
-          name);
+    for (String name : OWN_LIBRARIES) {
+      loadOwn(folder.resolve(name));
     }
+  }
+
+  /** Loads through JavaCPP, which then knows of it when its classes ask for it. */
+  private static void loadOwn(Path file) throws IOException {
+    String name = file.getFileName().toString().replaceFirst("^lib(.*)\\.so$", "$1");
+    Loader.loadLibrary(NativeLibrary.class, new URL[] {file.toUri().toURL()}, name);
   }
 
   private static String existing(Path folder, String name, String property) {
@@ -211,15 +219,16 @@ public final class NativeLibrary {
 
   private static void loadFromClassPath() throws IOException {
     checkCacheFolder();
-    System.load(
-        extract("io/github/w2vbert/internal/" + PLATFORM + "/" + OPENMP_DEFAULTS, "w2vbert"));
+    System.load(extractOwn(OPENMP_DEFAULTS).toString());
     for (String name : OPENBLAS_LIBRARIES) {
       System.load(extract("org/bytedeco/openblas/" + PLATFORM + "/" + name, "openblas"));
     }
     for (String name : TORCH_LIBRARIES) {
       System.load(extract("org/bytedeco/pytorch/" + PLATFORM + "/" + name, "pytorch"));
     }
-    Loader.load(Native.class);
+    for (String name : OWN_LIBRARIES) {
+      loadOwn(extractOwn(name));
+    }
   }
 
   /** JavaCPP falls back to another folder if the one that was named cannot be used; we say so. */
@@ -250,6 +259,47 @@ public final class NativeLibrary {
       throw new W2vBertException("JavaCPP could not extract " + resource + " to its cache folder");
     }
     return file.getPath();
+  }
+
+  private static Path extractOwn(String name) throws IOException {
+    URL url = resource("io/github/w2vbert/internal/" + PLATFORM + "/" + name, "w2vbert");
+    return extractByContent(url, Loader.getCacheDir().toPath());
+  }
+
+  /**
+   * Extracts a library to a folder that is named after its content. JavaCPP would keep another one
+   * of the same size and time, and all builds of our jars have the same time.
+   */
+  static Path extractByContent(URL library, Path cache) throws IOException {
+    byte[] content;
+    try (InputStream in = library.openStream()) {
+      content = in.readAllBytes();
+    }
+    Path folder = cache.resolve("w2vbert-" + sha256(content));
+    String name = library.getPath().substring(library.getPath().lastIndexOf('/') + 1);
+    Path file = folder.resolve(name).toAbsolutePath();
+    if (Files.isRegularFile(file) && Files.size(file) == content.length) {
+      return file;
+    }
+    Files.createDirectories(folder);
+    // Other processes may do the same: a file with the name of the library is always whole.
+    Path partial = folder.resolve(name + "." + UUID.randomUUID());
+    try {
+      Files.write(partial, content);
+      Files.move(partial, file, StandardCopyOption.ATOMIC_MOVE);
+    } finally {
+      Files.deleteIfExists(partial);
+    }
+    return file;
+  }
+
+  private static String sha256(byte[] content) {
+    try {
+      byte[] digest = MessageDigest.getInstance("SHA-256").digest(content);
+      return HexFormat.of().formatHex(digest);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
   }
 
   /** Asks the class loader: a class of a named module finds resources of its own module only. */

@@ -12,12 +12,16 @@ import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -41,6 +45,57 @@ class NativeLibraryTest {
             "preset");
     assertTrue(output.contains("sum 7.0"), output);
     assertTrue(output.contains("loaded"), output);
+  }
+
+  @Test
+  void aCachedLibraryOfEqualSizeAndTimeIsNotTakenForAnother() throws Exception {
+    // Two builds of one version: all files of a jar that can be reproduced have the same time.
+    String folder = "io/github/w2vbert/internal/linux-x86_64/";
+    FileTime time = FileTime.from(Instant.parse("2026-01-01T00:00:00Z"));
+    Path jar = temp.resolve("w2vbert-natives.jar");
+    Path cache = temp.resolve("cache");
+    Path stale = Files.createDirectories(cache.resolve(jar.getFileName()).resolve(folder));
+    try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(jar));
+        Stream<Path> libraries = Files.list(build().resolve("natives").resolve(folder))) {
+      for (Path library : libraries.toList()) {
+        String name = library.getFileName().toString();
+        out.putNextEntry(new ZipEntry(folder + name).setLastModifiedTime(time));
+        out.write(Files.readAllBytes(library));
+        out.closeEntry();
+        Path old = Files.write(stale.resolve(name), new byte[(int) Files.size(library)]);
+        Files.setLastModifiedTime(old, time);
+      }
+    }
+    String natives = build().resolve("natives").toString();
+    String output =
+        probe(
+            classPath(entry -> !entry.equals(natives)) + File.pathSeparator + jar,
+            List.of("-Dorg.bytedeco.javacpp.cachedir=" + cache),
+            Map.of());
+    assertTrue(output.startsWith("loaded"), output);
+  }
+
+  @Test
+  void aLibraryIsExtractedByItsContent() throws Exception {
+    Path cache = temp.resolve("cache");
+    Path library = Files.writeString(temp.resolve("libx.so"), "first");
+    Path first = NativeLibrary.extractByContent(library.toUri().toURL(), cache);
+    FileTime time = Files.getLastModifiedTime(first);
+    Files.writeString(library, "other");
+    Path other = NativeLibrary.extractByContent(library.toUri().toURL(), cache);
+    assertEquals("first", Files.readString(first));
+    assertEquals("other", Files.readString(other));
+    assertEquals("libx.so", other.getFileName().toString());
+
+    Files.writeString(library, "first"); // is there already
+    assertEquals(first, NativeLibrary.extractByContent(library.toUri().toURL(), cache));
+    assertEquals(time, Files.getLastModifiedTime(first));
+    Files.writeString(first, "fir"); // a disk that was full, say
+    NativeLibrary.extractByContent(library.toUri().toURL(), cache);
+    assertEquals("first", Files.readString(first));
+    try (Stream<Path> files = Files.list(first.getParent())) {
+      assertEquals(List.of(first), files.toList());
+    }
   }
 
   @Test
