@@ -22,9 +22,10 @@
  * a time (1 by default) share {@code w2vbert.threads} processors (all that the JVM sees by default,
  * which in a container is its share) equally, and further callers wait in line. Both are system
  * properties, read before the first call. With 1 every call ends as early as it can; as many as
- * there are processors get most done when many call. An interrupt withdraws a call that still waits
- * ({@link java.util.concurrent.CancellationException}). A virtual thread that waits does not pin
- * its carrier; while it computes it does. Loading a model, small native calls and {@link
+ * there are processors get most done when many call. Neither number changes a bit of a result of
+ * {@code encode}. An interrupt withdraws a call that still waits ({@link
+ * java.util.concurrent.CancellationException}). A virtual thread that waits does not pin its
+ * carrier; while it computes it does. Loading a model, small native calls and {@link
  * io.github.w2vbert.FbankStream} do not wait.
  *
  * <p>A call needs 192 KiB of its thread's stack and throws {@link java.lang.IllegalStateException}

@@ -8,19 +8,29 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** One model and one extractor, many threads. */
 class ConcurrencyTest {
   private static final int THREADS = 8;
   private static final int CALLS = 4; // of each thread
+
+  @TempDir Path folder;
 
   @Test
   void manyThreadsGetTheBitsOfSerialCalls() throws Exception {
@@ -33,6 +43,58 @@ class ConcurrencyTest {
     String output =
         run("-Dw2vbert.threads=4", "-Dw2vbert.concurrency=4", "-Dw2vbert.golden=" + Golden.dir());
     assertTrue(output.endsWith("4 threads, 4 calls at a time, no difference"), output);
+  }
+
+  /** Each number of threads in a process of its own, on both kinds of products. */
+  @Test
+  void theNumberOfThreadsChangesNoBit() throws Exception {
+    Wav2Vec2BertConfig config =
+        Wav2Vec2BertConfig.builder()
+            .vocabSize(32)
+            .featureProjectionInputDim(Checkpoints.WIDTH)
+            .numHiddenLayers(2)
+            .hiddenSize(144)
+            .outputHiddenSize(144)
+            .numAttentionHeads(4)
+            .intermediateSize(576)
+            .build();
+    try (Wav2Vec2BertForCTC model = Wav2Vec2BertForCTC.initialize(config, 1)) {
+      model.savePretrained(folder);
+    }
+    Map<String, String> digests = new TreeMap<>();
+    for (int threads = 1; threads <= 3; threads++) {
+      String output = run("-Dw2vbert.threads=" + threads, "-Dw2vbert.test.model=" + folder);
+      assertTrue(output.matches("(?s).*float32 [0-9a-f]{64}\\Rint8 [0-9a-f]{64}"), output);
+      digests.put(threads + " threads", output);
+    }
+    assertEquals(1, Set.copyOf(digests.values()).size(), digests.toString());
+  }
+
+  /** Prints a digest of the logits for each type of weights. */
+  private static void printDigests(Path model) throws Exception {
+    long[] lengths = {1, 49, 250, 701}; // fewer and more rows than any kernel takes at once
+    long rows = LongStream.of(lengths).sum();
+    float[] values = new float[(int) rows * Checkpoints.WIDTH];
+    Random random = new Random(1);
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    for (WeightType weights : List.of(WeightType.FLOAT32, WeightType.INT8)) {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      try (Wav2Vec2BertForCTC ctc =
+              Wav2Vec2BertForCTC.fromPretrained(model, LoadOptions.DEFAULT.withWeights(weights));
+          RaggedFeatures features =
+              new RaggedFeatures(Tensor.of(values, rows, Checkpoints.WIDTH), lengths);
+          OutputList<CtcOutput> outputs = ctc.encode(features)) {
+        for (CtcOutput output : outputs) {
+          digest.update(output.logits().asByteBuffer());
+        }
+      }
+      System.out.println(
+          weights.name().toLowerCase(Locale.ROOT)
+              + " "
+              + HexFormat.of().formatHex(digest.digest()));
+    }
   }
 
   @Test
@@ -69,6 +131,11 @@ class ConcurrencyTest {
   }
 
   public static void main(String[] arguments) throws Exception {
+    String model = System.getProperty("w2vbert.test.model");
+    if (model != null) {
+      printDigests(Path.of(model));
+      return;
+    }
     compareWithSerialCalls();
     System.out.println(
         W2vBert.threads()
