@@ -320,6 +320,8 @@ void NativeModelOutput::valid_lengths(int64_t* lengths) const {
 
 NativeModel::NativeModel(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+const NativeModel::Impl& NativeModel::impl() const { return *impl_; }
+
 std::shared_ptr<NativeModel> NativeModel::from_pretrained(
     const std::string& model_class, const std::string& directory, const std::string& config_json,
     bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights) {
@@ -460,6 +462,8 @@ void NativeFeatures::lengths(int64_t* lengths) const {
 NativeFeatureExtractor::NativeFeatureExtractor(std::shared_ptr<Impl> impl)
     : impl_(std::move(impl)) {}
 
+const NativeFeatureExtractor::Impl& NativeFeatureExtractor::impl() const { return *impl_; }
+
 std::shared_ptr<NativeFeatureExtractor> NativeFeatureExtractor::create(const std::string& text) {
   return guarded([&] {
     return std::make_shared<NativeFeatureExtractor>(
@@ -561,6 +565,29 @@ std::shared_ptr<NativeTensor> NativeFbankStream::push(const NativeTensor* sample
 
 int64_t NativeFbankStream::finish() {
   return guarded([&] { return impl_->stream.finish(); });
+}
+
+void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model,
+               const float* samples, int64_t count, int32_t* path, int64_t frames) {
+  computing([&] {
+    // A JVM that has no memory left for its copies of the arrays.
+    if (samples == nullptr || path == nullptr) throw std::bad_alloc();
+    const PretrainedModel& network = *model.impl().model;
+    const PackedFeatures packed = extractor.impl().extractor.extract_packed({{samples, count}});
+    const ModelInput input =
+        ragged_input(packed.features, {packed.offsets.back()}, network.base().config());
+    const Tensor logits =
+        aten::contiguous(network.forward(input, {false, false, -1, Tensor()}).logits);
+    if (logits.size(0) != frames) {
+      throw std::runtime_error("the model makes " + std::to_string(logits.size(0)) +
+                               " frames of this clip; expected " + std::to_string(frames));
+    }
+    const int64_t tokens = logits.size(1);
+    const float* scores = logits.data<float>();
+    for (int64_t t = 0; t < frames; ++t, scores += tokens) {
+      path[t] = static_cast<int32_t>(std::max_element(scores, scores + tokens) - scores);
+    }
+  });
 }
 
 std::string complete_config(const std::string& text, const std::string& source) {

@@ -118,6 +118,8 @@ class W2VBERT_API NativeModel {
   struct Impl;
   explicit NativeModel(std::shared_ptr<Impl> impl);
 
+  const Impl& impl() const;
+
  private:
   std::shared_ptr<Impl> impl_;
 };
@@ -174,6 +176,8 @@ class W2VBERT_API NativeFeatureExtractor {
   struct Impl;
   explicit NativeFeatureExtractor(std::shared_ptr<Impl> impl);
 
+  const Impl& impl() const;
+
  private:
   std::shared_ptr<Impl> impl_;
 };
@@ -193,6 +197,11 @@ class W2VBERT_API NativeFbankStream {
  private:
   std::shared_ptr<Impl> impl_;
 };
+
+/** From the `count` samples of one clip to the most probable token of each of the `frames` frames
+ *  that a model with logits per frame makes of them; the first of equals. */
+W2VBERT_API void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model,
+                           const float* samples, int64_t count, int32_t* path, int64_t frames);
 
 /** Checks and completes a `config.json`: every option with its value or default, other keys kept.
  *  Messages begin with `source`. */

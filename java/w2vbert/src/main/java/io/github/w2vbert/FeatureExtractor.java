@@ -33,6 +33,8 @@ public final class FeatureExtractor implements AutoCloseable {
   /** Samples of a mel frame. */
   static final int FRAME_LENGTH = 400;
 
+  private static final int HOP_LENGTH = 160;
+
   private final NativeHandle<NativeFeatureExtractor> handle;
   private static final String FILE = "preprocessor_config.json";
 
@@ -127,7 +129,7 @@ public final class FeatureExtractor implements AutoCloseable {
 
   /** Samples from one mel frame to the next: 160, whatever the sampling rate. */
   public int hopLength() {
-    return 160;
+    return HOP_LENGTH;
   }
 
   /** Mel frames that are joined into one input frame. */
@@ -224,6 +226,28 @@ public final class FeatureExtractor implements AutoCloseable {
         });
   }
 
+  /** Input frames of a clip in a ragged batch. */
+  long frames(Audio clip) {
+    int melFrames =
+        clip.length() < FRAME_LENGTH ? 0 : (clip.length() - FRAME_LENGTH) / HOP_LENGTH + 1;
+    return melFrames / stride;
+  }
+
+  /**
+   * The samples of a clip, not copied, for a call that takes this extractor.
+   *
+   * @throws IllegalArgumentException if the clip is not mono or of another sampling rate
+   */
+  float[] samples(Audio clip) {
+    requireFit(0, clip);
+    return clip.monoSamples();
+  }
+
+  /** The native extractor for a call that takes it. */
+  Lease<NativeFeatureExtractor> lease() {
+    return handle.lease();
+  }
+
   /**
    * Log-mel frames before normalisation and stacking.
    *
@@ -255,25 +279,7 @@ public final class FeatureExtractor implements AutoCloseable {
     long[] offsets = new long[clips.size() + 1];
     for (int i = 0; i < clips.size(); i++) {
       Audio clip = clips.get(i);
-      if (!clip.isMono()) {
-        throw new IllegalArgumentException(
-            "clip "
-                + i
-                + " has "
-                + clip.channels()
-                + " channels; choose one with channel(int) or"
-                + " mix them with mixToMono()");
-      }
-      if (clip.sampleRate() != samplingRate) {
-        throw new IllegalArgumentException(
-            "clip "
-                + i
-                + " has "
-                + clip.sampleRate()
-                + " samples per second; expected "
-                + samplingRate
-                + ", see Audio.resample");
-      }
+      requireFit(i, clip);
       offsets[i + 1] = offsets[i] + clip.length();
     }
     try (Tensor samples =
@@ -292,6 +298,28 @@ public final class FeatureExtractor implements AutoCloseable {
                       return body.apply(extractor, all.pointer(), offsets);
                     }
                   }));
+    }
+  }
+
+  private void requireFit(int index, Audio clip) {
+    if (!clip.isMono()) {
+      throw new IllegalArgumentException(
+          "clip "
+              + index
+              + " has "
+              + clip.channels()
+              + " channels; choose one with channel(int) or"
+              + " mix them with mixToMono()");
+    }
+    if (clip.sampleRate() != samplingRate) {
+      throw new IllegalArgumentException(
+          "clip "
+              + index
+              + " has "
+              + clip.sampleRate()
+              + " samples per second; expected "
+              + samplingRate
+              + ", see Audio.resample");
     }
   }
 

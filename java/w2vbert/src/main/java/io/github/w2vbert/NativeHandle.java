@@ -95,14 +95,30 @@ final class NativeHandle<P extends Pointer> {
    */
   Lease<P> lease() {
     retain();
-    return new Lease<>(shared.pointer, shared::release);
+    return new Lease<>(shared);
   }
 
-  /** A native object that is kept until this is closed. */
-  record Lease<P extends Pointer>(P pointer, Runnable release) implements AutoCloseable {
+  /** A native object, or null, that is kept until this is closed. */
+  static final class Lease<P extends Pointer> implements AutoCloseable {
+    private final Shared<P> shared;
+
+    private Lease(Shared<P> shared) {
+      this.shared = shared;
+    }
+
+    static <P extends Pointer> Lease<P> ofNull() {
+      return new Lease<>(null);
+    }
+
+    P pointer() {
+      return shared == null ? null : shared.pointer;
+    }
+
     @Override
     public void close() {
-      release.run();
+      if (shared != null) {
+        shared.release();
+      }
     }
   }
 

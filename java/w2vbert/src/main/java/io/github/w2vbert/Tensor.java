@@ -36,7 +36,7 @@ public final class Tensor implements AutoCloseable {
 
   /** The native tensor for a call that takes it, or null for null. */
   static NativeHandle.Lease<NativeTensor> lease(Tensor tensor) {
-    return tensor == null ? new NativeHandle.Lease<>(null, () -> {}) : tensor.handle.lease();
+    return tensor == null ? NativeHandle.Lease.ofNull() : tensor.handle.lease();
   }
 
   /** A tensor for a native result that may be absent. */

@@ -679,7 +679,7 @@ public final class Tokenizer {
   private String collapse(int[] ids, DecodeOptions options, List<CharOffset> characters) {
     requireGiven("ids", ids);
     requireGiven("options", options);
-    StringBuilder text = new StringBuilder();
+    StringBuilder text = new StringBuilder(ids.length);
     boolean joined = false;
     String run = null;
     int start = 0;

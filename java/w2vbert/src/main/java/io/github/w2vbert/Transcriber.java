@@ -132,6 +132,22 @@ public final class Transcriber implements AutoCloseable {
   }
 
   /**
+   * The text alone of a recording, as {@link #transcribe(Audio)} finds it. Between the samples and
+   * the text hardly anything is left on the Java heap: for a stream of short clips.
+   *
+   * @throws IllegalArgumentException if it is not mono
+   * @throws IllegalStateException if the model is closed
+   */
+  public String text(Audio recording) {
+    Audio audio = atModelRate(recording);
+    FeatureExtractor extractor = processor.featureExtractor();
+    if (model.config().outputLength(extractor.frames(audio)) == 0) {
+      return "";
+    }
+    return processor.tokenizer().decode(model.bestPath(extractor, audio));
+  }
+
+  /**
    * Transcribes a recording.
    *
    * @throws IllegalArgumentException if it is not mono, or an option does not fit the model

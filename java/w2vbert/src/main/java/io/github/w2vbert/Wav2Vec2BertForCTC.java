@@ -1,6 +1,9 @@
 package io.github.w2vbert;
 
+import io.github.w2vbert.NativeHandle.Lease;
 import io.github.w2vbert.hub.HubClient;
+import io.github.w2vbert.internal.Native;
+import io.github.w2vbert.internal.NativeFeatureExtractor;
 import io.github.w2vbert.internal.NativeModel;
 import java.nio.file.Path;
 
@@ -107,5 +110,27 @@ public final class Wav2Vec2BertForCTC extends Wav2Vec2BertPreTrainedModel {
   /** The same with further outputs. */
   public OutputList<CtcOutput> encode(RaggedFeatures features, OutputOptions options) {
     return runRagged(features, -1, options, CtcOutput::of);
+  }
+
+  /**
+   * The most probable token of every frame of one clip, as {@link CtcOutput#bestPath} finds it in
+   * the output of {@code encode}: from samples to tokens in one native call, which leaves nothing
+   * on the Java heap but the result. With small models and short clips the objects in between would
+   * be a noticeable part of the time.
+   *
+   * @throws IllegalArgumentException if the clip is not mono, of another sampling rate than the
+   *     extractor's, or too short for a frame
+   * @throws IllegalStateException if this model or the extractor is closed
+   */
+  public int[] bestPath(FeatureExtractor extractor, Audio clip) {
+    float[] samples = extractor.samples(clip);
+    int[] path = new int[Math.toIntExact(config().outputLength(extractor.frames(clip)))];
+    return compute(
+        model -> {
+          try (Lease<NativeFeatureExtractor> open = extractor.lease()) {
+            Native.best_path(open.pointer(), model, samples, samples.length, path, path.length);
+          }
+          return path;
+        });
   }
 }

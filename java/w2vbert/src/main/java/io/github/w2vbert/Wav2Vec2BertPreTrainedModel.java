@@ -126,6 +126,11 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
     return handle.call(model -> new Tensor(model.parameter(name)));
   }
 
+  /** Runs a call that computes when it is its turn. */
+  final <R> R compute(Function<? super NativeModel, R> body) {
+    return ComputeThreads.run(() -> handle.call(body));
+  }
+
   /** Runs padded input; optional tensors may be null. */
   final <R> R runPadded(
       Features features,
@@ -144,27 +149,25 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
       OutputOptions options,
       AmSoftmax amSoftmax,
       Function<NativeModelOutput, R> wrap) {
-    return ComputeThreads.run(
-        () ->
-            handle.call(
-                model -> {
-                  try (Lease<NativeTensor> input = Tensor.lease(features.inputFeatures());
-                      Lease<NativeTensor> mask = Tensor.lease(features.attentionMask());
-                      Lease<NativeTensor> masked = Tensor.lease(maskTimeIndices);
-                      Lease<NativeTensor> targets = Tensor.lease(labels);
-                      NativeModelOutput output =
-                          model.forward(
-                              input.pointer(),
-                              mask.pointer(),
-                              masked.pointer(),
-                              targets.pointer(),
-                              options.hiddenStates(),
-                              options.attentions(),
-                              amSoftmax.scale(),
-                              amSoftmax.margin())) {
-                    return wrap.apply(output);
-                  }
-                }));
+    return compute(
+        model -> {
+          try (Lease<NativeTensor> input = Tensor.lease(features.inputFeatures());
+              Lease<NativeTensor> mask = Tensor.lease(features.attentionMask());
+              Lease<NativeTensor> masked = Tensor.lease(maskTimeIndices);
+              Lease<NativeTensor> targets = Tensor.lease(labels);
+              NativeModelOutput output =
+                  model.forward(
+                      input.pointer(),
+                      mask.pointer(),
+                      masked.pointer(),
+                      targets.pointer(),
+                      options.hiddenStates(),
+                      options.attentions(),
+                      amSoftmax.scale(),
+                      amSoftmax.margin())) {
+            return wrap.apply(output);
+          }
+        });
   }
 
   /** Runs ragged input; `layer` -1 is the whole model. */
@@ -174,27 +177,25 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
       OutputOptions options,
       BiFunction<NativeModelOutput, Integer, R> wrap) {
     long[] lengths = features.lengths();
-    return ComputeThreads.run(
-        () ->
-            handle.call(
-                model -> {
-                  try (Closing made = new Closing();
-                      Lease<NativeTensor> input = Tensor.lease(features.frames());
-                      NativeModelOutput output =
-                          model.encode(
-                              input.pointer(),
-                              lengths,
-                              lengths.length,
-                              layer,
-                              options.hiddenStates(),
-                              options.attentions())) {
-                    List<R> results = new ArrayList<>();
-                    for (int u = 0; u < lengths.length; u++) {
-                      results.add(made.add(wrap.apply(output, u)));
-                    }
-                    return made.keep(new OutputList<>(results));
-                  }
-                }));
+    return compute(
+        model -> {
+          try (Closing made = new Closing();
+              Lease<NativeTensor> input = Tensor.lease(features.frames());
+              NativeModelOutput output =
+                  model.encode(
+                      input.pointer(),
+                      lengths,
+                      lengths.length,
+                      layer,
+                      options.hiddenStates(),
+                      options.attentions())) {
+            List<R> results = new ArrayList<>();
+            for (int u = 0; u < lengths.length; u++) {
+              results.add(made.add(wrap.apply(output, u)));
+            }
+            return made.keep(new OutputList<>(results));
+          }
+        });
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.github.w2vbert;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -13,6 +14,7 @@ import io.github.w2vbert.decoding.LogProbabilities;
 import io.github.w2vbert.transcript.Transcript;
 import io.github.w2vbert.transcript.Word;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -100,6 +102,89 @@ class TranscriberTest {
       assertEquals(offsets.get(i).startOffset() * 0.02, transcript.words().get(i).start(), 1e-9);
       assertEquals(offsets.get(i).endOffset() * 0.02, transcript.words().get(i).end(), 1e-9);
     }
+  }
+
+  @Test
+  void theTextAloneIsThatOfTheTranscript() {
+    for (Transcriber transcriber : List.of(plain, adapter)) {
+      for (int length : new int[] {0, 200, 399, 400, 719, 720, 9001, clip.length()}) {
+        Audio recording = clip.slice(0, length);
+        assertEquals(transcriber.transcribe(recording).text(), transcriber.text(recording));
+      }
+      assertEquals(
+          transcriber.transcribe(clip.resample(8000)).text(),
+          transcriber.text(clip.resample(8000)));
+    }
+    assertFalse(plain.text(clip).isEmpty());
+    Audio stereo = Audio.ofInterleaved(new float[2000], 2, 16_000);
+    assertThrows(IllegalArgumentException.class, () -> plain.text(stereo));
+  }
+
+  @Test
+  void theBestPathOfAClipIsThatOfTheModelsOutput() {
+    for (Transcriber transcriber : List.of(plain, adapter)) {
+      FeatureExtractor extractor = transcriber.processor().featureExtractor();
+      for (int length : new int[] {5000, 9001, clip.length()}) {
+        Audio recording = clip.slice(0, length);
+        try (RaggedFeatures features = extractor.extractRagged(List.of(recording));
+            OutputList<CtcOutput> outputs = transcriber.model().encode(features)) {
+          assertArrayEquals(
+              outputs.get(0).bestPath(0), transcriber.model().bestPath(extractor, recording));
+        }
+      }
+    }
+  }
+
+  @Test
+  void theBestPathOfAClipRefusesWhatTheModelDoes() {
+    FeatureExtractor extractor = plain.processor().featureExtractor();
+    Audio stereo = Audio.ofInterleaved(new float[2000], 2, 16_000);
+    Audio slow = Audio.of(new float[2000], 8000);
+    for (Audio refused : List.of(stereo, slow, clip.slice(0, 0), clip.slice(0, 399))) {
+      String message =
+          assertThrows(
+                  IllegalArgumentException.class,
+                  () -> extractAndEncode(plain.model(), extractor, refused))
+              .getMessage();
+      assertEquals(
+          message,
+          assertThrows(
+                  IllegalArgumentException.class, () -> plain.model().bestPath(extractor, refused))
+              .getMessage());
+    }
+    FeatureExtractor closed = FeatureExtractor.parse("{}");
+    closed.close();
+    assertThrows(IllegalStateException.class, () -> plain.model().bestPath(closed, clip));
+    Wav2Vec2BertForCTC model = Wav2Vec2BertForCTC.fromPretrained(PLAIN);
+    model.close();
+    assertThrows(IllegalStateException.class, () -> model.bestPath(extractor, clip));
+    try (FeatureExtractor unstacked = FeatureExtractor.parse("{\"stride\": 1}")) {
+      assertThrows(IllegalArgumentException.class, () -> plain.model().bestPath(unstacked, clip));
+    }
+  }
+
+  private static void extractAndEncode(
+      Wav2Vec2BertForCTC model, FeatureExtractor extractor, Audio clip) {
+    try (RaggedFeatures features = extractor.extractRagged(List.of(clip))) {
+      model.encode(features).close();
+    }
+  }
+
+  @Test
+  void theTextAloneLeavesHardlyAnythingElseOnTheHeap() {
+    Audio second = clip.slice(0, 16_000);
+    var thread = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+    int calls = 100;
+    long begin = 0;
+    for (int i = 0; i < 2 * calls; i++) { // the first half links and loads what it needs
+      if (i == calls) {
+        begin = thread.getCurrentThreadAllocatedBytes();
+      }
+      plain.text(second);
+    }
+    long perCall = (thread.getCurrentThreadAllocatedBytes() - begin) / calls;
+    // 50 numbers of tokens, the text and where it was built; the samples have 64,000 bytes.
+    assertTrue(perCall <= 1000, perCall + " bytes");
   }
 
   @Test
