@@ -2,6 +2,7 @@ package io.github.w2vbert.cli;
 
 import io.github.w2vbert.W2vBert;
 import io.github.w2vbert.W2vBertException;
+import io.github.w2vbert.WeightType;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -16,8 +17,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "doctor",
     description = {
-      "Describes this installation and checks its results against a recorded run of the reference.",
-      "Exit status 1 if they differ."
+      "Describes this installation and checks its results against a recorded run of the reference,",
+      "with weights of every type. Exit status 1 if they differ."
     },
     footerHeading = "%nExamples:%n",
     footer = {"  w2vbert doctor", "  W2VBERT_SIMD=portable w2vbert doctor"})
@@ -57,9 +58,13 @@ final class DoctorCommand implements Callable<Integer> {
       line(out, "kernels", W2vBert.simdLevel());
       String refusal = W2vBert.registrationFailure();
       line(out, "operators", refusal.isEmpty() ? "registered with LibTorch" : refusal);
-      SelfCheck check = SelfCheck.run(folder);
-      line(out, "self-check", (check.passed() ? "PASS" : "FAIL") + ": " + check);
-      return check.passed() ? ExitCode.OK : ExitCode.SOFTWARE;
+      boolean passed = true;
+      for (WeightType weights : WeightType.values()) {
+        SelfCheck check = SelfCheck.run(folder, weights);
+        line(out, "self-check", check.toString());
+        passed &= check.passed();
+      }
+      return passed ? ExitCode.OK : ExitCode.SOFTWARE;
     } catch (W2vBertException e) {
       line(out, "self-check", "FAIL: " + Failures.oneLine(e.getMessage()));
       return ExitCode.SOFTWARE;

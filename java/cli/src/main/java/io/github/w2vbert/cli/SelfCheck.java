@@ -5,10 +5,12 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.w2vbert.Audio;
 import io.github.w2vbert.CtcOutput;
 import io.github.w2vbert.FeatureExtractor;
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.OutputList;
 import io.github.w2vbert.RaggedFeatures;
 import io.github.w2vbert.Tokenizer;
 import io.github.w2vbert.Wav2Vec2BertForCTC;
+import io.github.w2vbert.WeightType;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -21,30 +23,61 @@ import java.util.Locale;
 /**
  * A recorded run of the reference, computed again from the audio to the text.
  *
- * @param maxAbsDifference of the logits from the recorded ones, which were computed in float64
- * @param tolerance how much the recording allows
+ * @param weights how the matrices were stored
+ * @param error of the logits, from the recorded ones, which were computed in float64: the largest
+ *     for float32, else the root mean square, relative to that of the recorded ones
+ * @param tolerance the most that is right
  * @param text what was read
  * @param expectedText what the reference read
  */
-record SelfCheck(double maxAbsDifference, double tolerance, String text, String expectedText) {
+record SelfCheck(
+    WeightType weights, double error, double tolerance, String text, String expectedText) {
   private static final ObjectMapper MAPPER = new ObjectMapper();
 
-  static SelfCheck run(Path folder) throws IOException {
+  static SelfCheck run(Path folder, WeightType weights) throws IOException {
     JsonNode recorded = MAPPER.readTree(folder.resolve(GoldenCase.CASE).toFile());
     double[] expected = logits(folder.resolve(GoldenCase.OUTPUTS));
     Tokenizer tokenizer = Tokenizer.fromPretrained(folder);
     try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
-        Wav2Vec2BertForCTC model = Wav2Vec2BertForCTC.fromPretrained(folder);
+        Wav2Vec2BertForCTC model =
+            Wav2Vec2BertForCTC.fromPretrained(folder, LoadOptions.DEFAULT.withWeights(weights));
         RaggedFeatures features =
             extractor.extractRagged(List.of(Audio.read(folder.resolve(GoldenCase.CLIP))));
         OutputList<CtcOutput> outputs = model.encode(features)) {
       CtcOutput output = outputs.get(0);
+      float[] logits = output.logits().toFloatArray();
+      boolean exact = weights == WeightType.FLOAT32;
       return new SelfCheck(
-          maxAbsDifference(output.logits().toFloatArray(), expected),
-          recorded.at("/suggested_atol/logits").asDouble(),
+          weights,
+          exact ? maxAbsDifference(logits, expected) : relativeDifference(logits, expected),
+          exact ? recorded.at("/suggested_atol/logits").asDouble() : relativeTolerance(weights),
           tokenizer.decode(output.bestPath(0)),
           recorded.at("/text/0").asText());
     }
+  }
+
+  /** Above what the rounding of the weights makes of the recorded models. */
+  private static double relativeTolerance(WeightType weights) {
+    return switch (weights) {
+      case FLOAT32 -> throw new IllegalArgumentException("float32 is not rounded");
+      case FLOAT16 -> 1e-3;
+      case BFLOAT16 -> 1e-2;
+      case INT8 -> 2e-2;
+    };
+  }
+
+  /** Infinite if the counts differ, NaN if any number is. */
+  private static double relativeDifference(float[] actual, double[] expected) {
+    if (actual.length != expected.length) {
+      return Double.POSITIVE_INFINITY;
+    }
+    double difference = 0;
+    double magnitude = 0;
+    for (int i = 0; i < expected.length; i++) {
+      difference += (actual[i] - expected[i]) * (actual[i] - expected[i]);
+      magnitude += expected[i] * expected[i];
+    }
+    return Math.sqrt(difference / magnitude);
   }
 
   /** Infinite if the counts differ, NaN if any number is. */
@@ -79,15 +112,19 @@ record SelfCheck(double maxAbsDifference, double tolerance, String text, String 
   }
 
   boolean passed() {
-    return maxAbsDifference <= tolerance && text.equals(expectedText);
+    return error <= tolerance && text.equals(expectedText);
   }
 
   @Override
   public String toString() {
     return String.format(
         Locale.ROOT,
-        "logits differ from the reference in float64 by at most %.2g (allowed: %.2g), text is %s",
-        maxAbsDifference,
+        "%s in %s: logits differ from the reference in float64 by %s %.2g (allowed: %.2g), text is"
+            + " %s",
+        passed() ? "PASS" : "FAIL",
+        weights,
+        weights == WeightType.FLOAT32 ? "at most" : "a relative RMS of",
+        error,
         tolerance,
         text.equals(expectedText) ? "the same" : "'" + text + "', expected '" + expectedText + "'");
   }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.w2vbert.W2vBert;
+import io.github.w2vbert.WeightType;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -19,7 +20,10 @@ class DoctorCommandTest {
     Cli.Result result = Cli.run("doctor");
 
     assertEquals("", result.err());
-    assertTrue(result.out().contains("self-check  PASS: logits differ"), result.out());
+    for (WeightType weights : WeightType.values()) {
+      String check = "self-check  PASS in " + weights + ": logits differ";
+      assertTrue(result.out().contains(check), result.out());
+    }
     assertTrue(result.out().contains("kernels     " + W2vBert.simdLevel()), result.out());
     assertTrue(result.out().contains(W2vBert.nativeSource()), result.out());
     assertEquals(0, result.status());
@@ -34,7 +38,10 @@ class DoctorCommandTest {
     bytes[8 + headerBytes + 7] ^= (byte) 0x80; // the sign of one logit
     Files.write(outputs, bytes);
 
-    assertTrue(failure(folder).contains("self-check  FAIL: logits differ"));
+    String report = failure(folder);
+    for (WeightType weights : WeightType.values()) {
+      assertTrue(report.contains("self-check  FAIL in " + weights + ": logits differ"), report);
+    }
   }
 
   @Test
