@@ -7,8 +7,10 @@ import io.github.w2vbert.FeatureExtractor;
 import io.github.w2vbert.OutputList;
 import io.github.w2vbert.RaggedFeatures;
 import io.github.w2vbert.Tokenizer;
+import io.github.w2vbert.Transcriber;
 import io.github.w2vbert.W2vBertException;
 import io.github.w2vbert.Wav2Vec2BertForCTC;
+import io.github.w2vbert.Wav2Vec2BertProcessor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +24,8 @@ import org.openjdk.jmh.annotations.TearDown;
 /**
  * How long does a small model (2 layers of 144) take from samples to text, and where does the time
  * go: the front end, the feature projection ({@code layer0}), the whole model, the best path, the
- * tokenizer? With {@code -prof gc} also what each leaves on the Java heap.
+ * tokenizer? {@code text} is one native call, {@code textByStages} has the caller's objects in
+ * between. With {@code -prof gc} also what each leaves on the Java heap.
  */
 public class SmallModelBenchmark extends Protocol {
   @Param({"1", "10"})
@@ -35,6 +38,7 @@ public class SmallModelBenchmark extends Protocol {
   private RaggedFeatures features;
   private CtcOutput output;
   private int[] path;
+  private Transcriber transcriber;
 
   @Setup(Level.Trial)
   public void prepare() {
@@ -45,9 +49,10 @@ public class SmallModelBenchmark extends Protocol {
     features = extractor.extractRagged(clips);
     output = model.encode(features).get(0);
     path = output.bestPath(0);
-    String stages = tokenizer.decode(path);
-    if (!text().equals(stages)) {
-      throw new IllegalStateException("the text is '" + text() + "', by stages '" + stages + "'");
+    transcriber = Transcriber.of(new Wav2Vec2BertProcessor(extractor, tokenizer), model);
+    if (!text().equals(textByStages())) {
+      throw new IllegalStateException(
+          "the text is '" + text() + "', by stages '" + textByStages() + "'");
     }
   }
 
@@ -83,6 +88,11 @@ public class SmallModelBenchmark extends Protocol {
 
   @Benchmark
   public String text() {
+    return transcriber.text(clips.get(0));
+  }
+
+  @Benchmark
+  public String textByStages() {
     try (RaggedFeatures input = extractor.extractRagged(clips);
         OutputList<CtcOutput> outputs = model.encode(input)) {
       return tokenizer.decode(outputs.get(0).bestPath(0));
