@@ -16,7 +16,7 @@ constexpr const char* kOp = "linear";
 
 // Rows that pass through an operator at once: enough for products at full speed, whole panels of
 // every instruction set, and little memory where there are many rows.
-constexpr int64_t kTile = 1008;
+constexpr int64_t kTile = 528;
 
 // Multiplications, and elements to read and write, that are worth a thread: about 25 us.
 constexpr int64_t kMultiplicationsPerTask = int64_t{1} << 20;

@@ -23,13 +23,18 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The shape of the released model, 580 million parameters. The recorded recipe makes the weights:
@@ -41,6 +46,9 @@ class BigModelTest {
   private static final Path FOLDER =
       Path.of(System.getProperty("basedir", "")).toAbsolutePath().resolve("target/big");
   private static final Path WEIGHTS = FOLDER.resolve("model.safetensors");
+
+  /** That 30 s of audio may take beside the weights. */
+  private static final int MOST_MEGABYTES = 120;
 
   private static final int CHUNK = 1 << 20; // elements that one work item computes
   private static final JsonNode CASE = Golden.json(RECORDED.resolve("case.json"));
@@ -292,6 +300,77 @@ class BigModelTest {
       }
       assertRagged(model, inputs.get("input_features").floats(), frames, valid, outputs);
       print(start, "ran both without padding");
+    }
+  }
+
+  /** In a process of its own, so that nothing else takes or frees memory meanwhile. */
+  @ParameterizedTest
+  @EnumSource(
+      value = WeightType.class,
+      names = {"FLOAT32", "INT8"})
+  void halfAMinuteTakesLittleMemoryBesideTheWeights(WeightType weights) throws Exception {
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xms64m", // all of the heap counts from the beginning
+                "-Xmx64m",
+                "-XX:+AlwaysPreTouch",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "-Dbasedir=" + System.getProperty("basedir", ""),
+                "-Dw2vbert.golden=" + Golden.dir(),
+                BigModelTest.class.getName(),
+                weights.name())
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), UTF_8).strip();
+    assertTrue(process.waitFor(1, TimeUnit.MINUTES));
+    System.out.println("big: " + weights + ", 30 s of audio: " + output);
+    Matcher megabytes = Pattern.compile("at most ([0-9]+) MB more").matcher(output);
+    assertTrue(megabytes.find(), output);
+    assertTrue(Integer.parseInt(megabytes.group(1)) <= MOST_MEGABYTES, output);
+  }
+
+  /** Every layer takes the memory of the one before it, so a few of them show what all take. */
+  public static void main(String[] arguments) throws Exception {
+    LoadOptions options =
+        LoadOptions.DEFAULT.withWeights(WeightType.valueOf(arguments[0])).withLayer(3);
+    float[] frames = new float[1500 * 160];
+    for (int i = 0; i < frames.length; i++) {
+      frames[i] = (float) Math.sin(i * 0.37);
+    }
+    try (Wav2Vec2BertModel model = Wav2Vec2BertModel.fromPretrained(FOLDER, options)) {
+      try (RaggedFeatures second =
+          new RaggedFeatures(
+              Tensor.of(Arrays.copyOf(frames, 50 * 160), 50, 160), new long[] {50})) {
+        model.encode(second).close();
+      }
+      try (RaggedFeatures features =
+          new RaggedFeatures(Tensor.of(frames, 1500, 160), new long[] {1500})) {
+        long before = anonymousBytes();
+        AtomicLong peak = new AtomicLong();
+        Thread watch =
+            new Thread(
+                () -> {
+                  while (!Thread.currentThread().isInterrupted()) {
+                    peak.accumulateAndGet(anonymousBytes(), Math::max);
+                  }
+                });
+        watch.start();
+        model.encode(features).close();
+        watch.interrupt();
+        watch.join();
+        System.out.printf("at most %d MB more%n", (peak.get() - before) >> 20);
+      }
+    }
+  }
+
+  private static long anonymousBytes() {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/self/status"))) {
+      String line = lines.filter(each -> each.startsWith("RssAnon:")).findFirst().orElseThrow();
+      return Long.parseLong(line.replaceAll("\\D", "")) << 10;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
