@@ -187,6 +187,8 @@ Tensor contiguous(const Tensor& x) {
   return call("aten::contiguous", "", {{x}, {kContiguousFormat}});
 }
 
+Tensor detach(const Tensor& x) { return call("aten::detach", "", {{x}}); }
+
 Tensor clone(const Tensor& x) { return call("aten::clone", "", {{x}, {kContiguousFormat, true}}); }
 
 Tensor narrow(const Tensor& x, int64_t axis, int64_t start, int64_t length) {
@@ -224,8 +226,9 @@ Tensor gelu(const Tensor& x, const std::string& approximate) {
   return call("aten::gelu", "", {{x}, {approximate}});
 }
 
-void backward(const Tensor& scalar) {
-  call_many("aten::_backward", "", {{scalar}, {TensorList{}}, {None{}}, {None{}}, {false}}, 0);
+void backward(const Tensor& output, const Tensor& gradient) {
+  call_many("aten::_backward", "",
+            {{output}, {TensorList{}}, optional(gradient), {None{}}, {false}}, 0);
 }
 
 }  // namespace w2vbert::aten

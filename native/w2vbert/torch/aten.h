@@ -57,6 +57,8 @@ Tensor glu(const Tensor& x, int64_t axis);
 Tensor reshape(const Tensor& x, const Shape& shape);
 Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1);
 Tensor contiguous(const Tensor& x);
+// The same memory, cut off from what it was computed from.
+Tensor detach(const Tensor& x);
 // A copy of its own memory, contiguous.
 Tensor clone(const Tensor& x);
 Tensor narrow(const Tensor& x, int64_t axis, int64_t start, int64_t length);
@@ -74,7 +76,8 @@ Tensor pad_last(const Tensor& x, int64_t before, int64_t after);
 Tensor unary(const char* op, const Tensor& x);
 // approximate: "none" or "tanh"
 Tensor gelu(const Tensor& x, const std::string& approximate);
-// Accumulates the gradients of a scalar into the leaves that it was computed from.
-void backward(const Tensor& scalar);
+// Adds the gradients of the sum of output * gradient to those of the leaves that `output` was
+// computed from (see torch/autograd.h). A scalar needs no gradient: it counts as 1.
+void backward(const Tensor& output, const Tensor& gradient = Tensor());
 
 }  // namespace w2vbert::aten

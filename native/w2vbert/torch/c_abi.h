@@ -38,6 +38,9 @@ AOTITorchError aoti_torch_get_dtype(AtenTensorHandle tensor, int32_t* result);
 AOTITorchError aoti_torch_get_device_type(AtenTensorHandle tensor, int32_t* result);
 AOTITorchError aoti_torch_is_contiguous(AtenTensorHandle tensor, bool* result);
 AOTITorchError aoti_torch_is_defined(AtenTensorHandle tensor, bool* result);
+AOTITorchError aoti_torch_new_uninitialized_tensor(AtenTensorHandle* result);
+// *to = *from: to refers to the same tensor, or to none.
+AOTITorchError aoti_torch_assign_tensors(AtenTensorHandle from, AtenTensorHandle to);
 AOTITorchError torch_set_requires_grad(AtenTensorHandle tensor, bool requires_grad);
 int32_t aoti_torch_device_type_cpu();
 uint64_t aoti_torch_abi_version();
