@@ -179,6 +179,32 @@ TEST(RelativePositionAttentionTest, WeightsAreUndefinedUnlessAskedFor) {
   }
 }
 
+TEST(RelativePositionAttentionTest, FactorsAreThoseOfTheWeights) {
+  const Inputs in(Kind::kRelativeKey, true, {0, 9, 12, 30}, 2, 4);
+  const AttentionOutput plain = relative_position_attention(
+      in.query, in.key, in.value, Tensor::of(in.offsets), in.heads, in.mask, in.positions, true);
+  const Tensor factors = random_tensor(plain.weights.shape(), 8);
+  for (const bool gradients : {false, true}) {
+    const GradMode mode(gradients);
+    const AttentionOutput scaled =
+        relative_position_attention(in.query, in.key, in.value, Tensor::of(in.offsets), in.heads,
+                                    in.mask, in.positions, true, factors);
+    std::vector<double> expected;
+    for (const float weight : values<float>(aten::mul(plain.weights, factors))) {
+      expected.push_back(static_cast<double>(weight));
+    }
+    expect_near(scaled.weights, expected, 1e-5);
+    // What the last query of the first utterance sees, in the first head.
+    const int64_t keys = 9;
+    double sum = 0;
+    for (int64_t j = 0; j < keys; ++j) {
+      sum += expected[static_cast<size_t>((keys - 1) * keys + j)] *
+             static_cast<double>(aten::contiguous(in.value).data<float>()[j * 8]);
+    }
+    EXPECT_NEAR(static_cast<double>(scaled.output.data<float>()[(keys - 1) * 8]), sum, 1e-5);
+  }
+}
+
 TEST(RelativePositionAttentionTest, ExcludedKeysMayHoldNan) {
   for (const Kind kind : kKinds) {
     const std::vector<int64_t> offsets = {0, 70};

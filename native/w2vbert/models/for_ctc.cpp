@@ -55,7 +55,8 @@ Wav2Vec2BertForCTC::Wav2Vec2BertForCTC(const Scope& scope, const Config& config)
 HeadOutput Wav2Vec2BertForCTC::forward(const ModelInput& input,
                                        const Encoder::Request& request) const {
   HeadOutput output{model_.forward(input, request), Tensor(), true, Tensor()};
-  output.logits = lm_head_(output.base.last_hidden_state);
+  output.logits = lm_head_(
+      dropout(input.training, output.base.last_hidden_state, model_.config().final_dropout));
   return output;
 }
 

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "w2vbert/models/spec_augment.h"
 #include "w2vbert/torch/aten.h"
 
 namespace w2vbert {
@@ -45,6 +46,43 @@ void check_length(size_t utterance, int64_t length) {
     refuse("utterance " + std::to_string(utterance) + " has " + std::to_string(length) +
            " frames; expected at least one");
   }
+}
+
+// int64 [total_time]
+Tensor utterance_of_rows(const Layout& layout) {
+  Tensor owners = Tensor::empty({layout.total()}, DType::kInt64);
+  for (int64_t u = 0; u < layout.utterances(); ++u) {
+    int64_t* first = owners.data<int64_t>() + layout.offsets[static_cast<size_t>(u)];
+    std::fill(first, first + layout.length(u), u);
+  }
+  return owners;
+}
+
+// bool [total_time], drawn for utterances as long as the longest.
+Tensor draw_masked_time(const Layout& layout, const Config& config, SpanDraws& draws) {
+  const auto spans = draw_spans(
+      layout.valid_lengths(), layout.longest(),
+      {"mask_time", config.mask_time_prob, config.mask_time_length, config.mask_time_min_masks},
+      draws);
+  Tensor mask = Tensor::empty({layout.total()}, DType::kBool);
+  for (size_t u = 0; u < spans.size(); ++u) {
+    std::copy_n(spans[u].begin(), layout.length(static_cast<int64_t>(u)),
+                mask.data<bool>() + layout.offsets[u]);
+  }
+  return mask;
+}
+
+// bool [utterances, hidden]
+Tensor draw_masked_features(int64_t utterances, const Config& config, SpanDraws& draws) {
+  const std::vector<int64_t> widths(static_cast<size_t>(utterances), config.hidden_size);
+  const auto spans = draw_spans(widths, config.hidden_size,
+                                {"mask_feature", config.mask_feature_prob,
+                                 config.mask_feature_length, config.mask_feature_min_masks},
+                                draws);
+  Tensor mask = Tensor::empty({utterances, config.hidden_size}, DType::kBool);
+  bool* out = mask.data<bool>();
+  for (const auto& row : spans) out = std::copy(row.begin(), row.end(), out);
+  return mask;
 }
 
 }  // namespace
@@ -104,23 +142,46 @@ int64_t Wav2Vec2BertModel::output_size() const {
   return config_.add_adapter ? config_.output_hidden_size : config_.hidden_size;
 }
 
+Tensor Wav2Vec2BertModel::mask(Tensor hidden, const ModelInput& input) const {
+  if (!config_.apply_spec_augment) return hidden;
+  Tensor masked_time = input.masked_time;
+  Tensor masked_features = input.masked_features;
+  if (input.training != nullptr) {
+    RandomSpanDraws draws(input.training->random());
+    if (!masked_time.defined() && config_.mask_time_prob > 0) {
+      masked_time = draw_masked_time(input.layout, config_, draws);
+    }
+    if (!masked_features.defined() && config_.mask_feature_prob > 0) {
+      masked_features = draw_masked_features(input.layout.utterances(), config_, draws);
+    }
+  }
+  if (masked_time.defined()) {
+    if (!masked_spec_embed_.defined()) {
+      refuse(
+          "mask_time_indices is given, but this model has no masked_spec_embed: its "
+          "mask_time_prob and mask_feature_prob are 0");
+    }
+    hidden = aten::where(aten::reshape(masked_time, {-1, 1}), masked_spec_embed_, hidden);
+  }
+  if (masked_features.defined()) {
+    const Tensor rows = aten::index_select(masked_features, 0, utterance_of_rows(input.layout));
+    hidden = aten::masked_fill(hidden, rows, aten::to(Tensor::scalar(0), hidden.dtype()));
+  }
+  return hidden;
+}
+
 ModelOutput Wav2Vec2BertModel::forward(const ModelInput& input,
                                        const Encoder::Request& request) const {
   if (request.layers > config_.num_hidden_layers) {
     refuse("layer is " + std::to_string(request.layers) +
            "; this model has the hidden states 0 to " + std::to_string(config_.num_hidden_layers));
   }
-  FeatureProjection::Output projected = feature_projection_(input.features);
-  Tensor hidden = std::exchange(projected.hidden, Tensor());
-  if (input.masked_time.defined() && config_.apply_spec_augment) {
-    if (!masked_spec_embed_.defined()) {
-      refuse(
-          "mask_time_indices is given, but this model has no masked_spec_embed: its "
-          "mask_time_prob and mask_feature_prob are 0");
-    }
-    hidden = aten::where(aten::reshape(input.masked_time, {-1, 1}), masked_spec_embed_, hidden);
-  }
-  Encoder::Output encoded = encoder_(std::move(hidden), input.layout, request);
+  TrainingPass* const training = input.training;
+  const GradMode mode(GradMode::enabled() &&
+                      (training == nullptr || !training->mode().freeze_base));
+  FeatureProjection::Output projected = feature_projection_(input.features, training);
+  Tensor hidden = mask(std::exchange(projected.hidden, Tensor()), input);
+  Encoder::Output encoded = encoder_(std::move(hidden), input.layout, request, training);
   ModelOutput output{encoded.hidden,
                      input.layout,
                      projected.features,
@@ -130,10 +191,10 @@ ModelOutput Wav2Vec2BertModel::forward(const ModelInput& input,
   if (request.layers >= 0 || request.layer_weights.defined()) return output;
   if (intermediate_ffn_) {
     const Tensor x = output.last_hidden_state;
-    output.last_hidden_state = (*intermediate_ffn_)({x}, {std::nullopt, x, 0.5});
+    output.last_hidden_state = (*intermediate_ffn_)({x}, {std::nullopt, x, 0.5}, training);
   }
   if (adapter_) {
-    Adapter::Output adapted = (*adapter_)(output.last_hidden_state, output.layout);
+    Adapter::Output adapted = (*adapter_)(output.last_hidden_state, output.layout, training);
     output.last_hidden_state = adapted.hidden;
     output.layout = std::move(adapted.layout);
   }

@@ -19,6 +19,10 @@ struct ModelInput {
   Layout layout;
   Tensor masked_time;   // bool [total_time]: rows that masked_spec_embed replaces; or undefined
   bool padded = false;  // all utterances equally long, with padding: as the reference is called
+  Tensor masked_features = Tensor();  // bool [utterances, hidden]: columns that become 0; or
+                                      // undefined
+  TrainingPass* training = nullptr;   // of a pass in training mode, which draws the masks that are
+                                      // not given
 };
 
 struct ModelOutput {
@@ -56,6 +60,9 @@ class Wav2Vec2BertModel {
   int64_t output_size() const;
 
  private:
+  // SpecAugment: with the given masks, or in training with fresh ones.
+  Tensor mask(Tensor hidden, const ModelInput& input) const;
+
   Config config_;
   FeatureProjection feature_projection_;
   Tensor masked_spec_embed_;  // [hidden], or undefined where the configuration masks nothing

@@ -65,16 +65,17 @@ AdapterLayer::AdapterLayer(const Scope& scope, const Config& config)
                            config.layer_norm_eps),
       self_attn_conv(scope / "self_attn_conv", config, config.output_hidden_size,
                      2 * config.output_hidden_size),
-      self_attn(scope / "self_attn", config, config.output_hidden_size, PositionEmbeddings::kNone),
+      self_attn(scope / "self_attn", config, config.output_hidden_size, PositionEmbeddings::kNone,
+                config.conformer_conv_dropout),
       ffn_layer_norm(scope / "ffn_layer_norm", config.output_hidden_size, config.layer_norm_eps),
       ffn(scope / "ffn", config, config.output_hidden_size, config.adapter_act) {}
 
-Tensor AdapterLayer::operator()(const Tensor& x, const Tensor& windows,
-                                const Layout& output) const {
+Tensor AdapterLayer::operator()(const Tensor& x, const Tensor& windows, const Layout& output,
+                                TrainingPass* training) const {
   const Tensor residual = aten::glu(residual_conv(residual_layer_norm(x), windows), -1);
   const Tensor shortened = aten::glu(self_attn_conv(self_attn_layer_norm(x), windows), -1);
-  const Tensor hidden = self_attn({shortened}, output, Tensor(), false, residual).hidden;
-  return ffn({hidden, &ffn_layer_norm}, {std::nullopt, hidden});
+  const Tensor hidden = self_attn({shortened}, output, Tensor(), false, residual, training).hidden;
+  return ffn({hidden, &ffn_layer_norm}, {std::nullopt, hidden}, training);
 }
 
 Adapter::Adapter(const Scope& scope, const Config& configuration) : config(configuration) {
@@ -89,10 +90,13 @@ Adapter::Adapter(const Scope& scope, const Config& configuration) : config(confi
   }
 }
 
-Adapter::Output Adapter::operator()(const Tensor& x, const Layout& layout) const {
+Adapter::Output Adapter::operator()(const Tensor& x, const Layout& layout,
+                                    TrainingPass* training) const {
   Output output{proj ? (*proj_layer_norm)((*proj)(x)) : x, layout};
   std::vector<int64_t> valid = layout.valid_lengths();
   for (const AdapterLayer& layer : layers) {
+    for (int64_t& n : valid) n = config.adapter_layer_output_length(n);
+    if (training != nullptr && training->drops_layer(config.layerdrop)) continue;
     std::vector<int64_t> lengths;
     for (int64_t u = 0; u < layout.utterances(); ++u) {
       const int64_t length = output.layout.length(u);
@@ -106,12 +110,11 @@ Adapter::Output Adapter::operator()(const Tensor& x, const Layout& layout) const
     }
     Layout shorter = Layout::ragged(lengths);
     if (layout.valid.defined()) {
-      for (int64_t& n : valid) n = config.adapter_layer_output_length(n);
       shorter.valid = first_rows(shorter, valid);
     }
     const Tensor windows =
         windows_of(output.layout, shorter, config.adapter_kernel_size, config.adapter_stride);
-    output.hidden = layer(output.hidden, windows, shorter);
+    output.hidden = layer(output.hidden, windows, shorter, training);
     output.layout = shorter;
   }
   return output;

@@ -24,7 +24,8 @@ struct StridedConv1d {
 struct AdapterLayer {
   AdapterLayer(const Scope& scope, const Config& config);
   // `output` is the layout after the convolutions; its valid rows are the keys of the attention.
-  Tensor operator()(const Tensor& x, const Tensor& windows, const Layout& output) const;
+  Tensor operator()(const Tensor& x, const Tensor& windows, const Layout& output,
+                    TrainingPass* training) const;
 
   LayerNorm residual_layer_norm;
   StridedConv1d residual_conv;
@@ -45,8 +46,9 @@ struct Adapter {
   // With `layout.valid` it computes what the reference computes: the rows of padding enter the
   // convolutions as they are, and an utterance of n valid rows has
   // config.adapter_layer_output_length(n) valid keys. Without it, nothing is masked. Throws
-  // std::invalid_argument if an utterance is too short for the convolutions.
-  Output operator()(const Tensor& x, const Layout& layout) const;
+  // std::invalid_argument if an utterance is too short for the convolutions. A layer that training
+  // leaves out leaves the rows as they are, but valid rows are counted as if it were there.
+  Output operator()(const Tensor& x, const Layout& layout, TrainingPass* training) const;
 
   std::optional<Linear> proj;
   std::optional<LayerNorm> proj_layer_norm;

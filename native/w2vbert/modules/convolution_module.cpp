@@ -18,12 +18,17 @@ ConvolutionModule::ConvolutionModule(const Scope& scope, const Config& config)
       // Its input is mostly positive, so that errors of weights do not average out.
       pointwise_conv2(Linear::pointwise(scope.sensitive() / "pointwise_conv2", config.hidden_size,
                                         config.hidden_size)),
-      activation(config.hidden_act) {}
+      activation(config.hidden_act),
+      output_dropout(config.conformer_conv_dropout) {}
 
-Tensor ConvolutionModule::operator()(const Tensor& x, const Layout& layout) const {
+Tensor ConvolutionModule::operator()(const Tensor& x, const Layout& layout,
+                                     TrainingPass* training) const {
   Tensor y = ops::gated_linear({x, &layer_norm, std::nullopt, layout.valid}, pointwise_conv1);
   y = ops::causal_depthwise_conv1d(y, depthwise_weight, layout.offsets_tensor);
-  return ops::linear({y, &depthwise_layer_norm, activation}, pointwise_conv2, {std::nullopt, x});
+  const ops::LinearInput rows{y, &depthwise_layer_norm, activation};
+  if (training == nullptr) return ops::linear(rows, pointwise_conv2, {std::nullopt, x});
+  return ops::finish(training->dropout(ops::linear(rows, pointwise_conv2), output_dropout),
+                     {std::nullopt, x});
 }
 
 }  // namespace w2vbert

@@ -4,6 +4,7 @@
 
 #include "w2vbert/modules/layers.h"
 #include "w2vbert/modules/layout.h"
+#include "w2vbert/modules/training_pass.h"
 
 namespace w2vbert {
 
@@ -11,7 +12,7 @@ struct ConvolutionModule {
   ConvolutionModule(const Scope& scope, const Config& config);
   // The module and its residual connection: x [total_time, hidden] to the same shape. Rows that are
   // not valid count as zero.
-  Tensor operator()(const Tensor& x, const Layout& layout) const;
+  Tensor operator()(const Tensor& x, const Layout& layout, TrainingPass* training) const;
 
   LayerNorm layer_norm;
   Linear pointwise_conv1;
@@ -19,6 +20,7 @@ struct ConvolutionModule {
   LayerNorm depthwise_layer_norm;
   Linear pointwise_conv2;
   Activation activation;
+  double output_dropout;
 };
 
 }  // namespace w2vbert

@@ -22,12 +22,16 @@ struct Encoder {
   };
 
   Encoder(const Scope& scope, const Config& config);
-  // Rows that are not valid enter the first layer as zeros.
-  Output operator()(Tensor x, const Layout& layout, const Request& request) const;
+  // Rows that are not valid enter the first layer as zeros. Training gives no
+  // attentions; a layer that it leaves out has its input as hidden state.
+  Output operator()(Tensor x, const Layout& layout, const Request& request,
+                    TrainingPass* training) const;
 
   std::vector<EncoderLayer> layers;
   PositionEmbeddings position_embeddings;
   int64_t hidden_size;
+  double hidden_dropout;
+  double layerdrop;
 };
 
 }  // namespace w2vbert

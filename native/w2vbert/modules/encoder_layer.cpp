@@ -9,20 +9,22 @@ EncoderLayer::EncoderLayer(const Scope& scope, const Config& config)
       ffn1(scope / "ffn1", config, config.hidden_size, config.hidden_act),
       self_attn_layer_norm(scope / "self_attn_layer_norm", config.hidden_size,
                            config.layer_norm_eps),
-      self_attn(scope / "self_attn", config, config.hidden_size, config.position_embeddings_type),
+      self_attn(scope / "self_attn", config, config.hidden_size, config.position_embeddings_type,
+                config.attention_dropout),
       conv_module(scope / "conv_module", config),
       ffn2_layer_norm(scope / "ffn2_layer_norm", config.hidden_size, config.layer_norm_eps),
       ffn2(scope / "ffn2", config, config.hidden_size, config.hidden_act),
       final_layer_norm(scope / "final_layer_norm", config.hidden_size, config.layer_norm_eps) {}
 
 SelfAttention::Output EncoderLayer::operator()(Tensor x, const Layout& layout,
-                                               const Tensor& positions, bool return_weights) const {
-  x = ffn1({x, &ffn1_layer_norm}, {std::nullopt, x, 0.5});
+                                               const Tensor& positions, bool return_weights,
+                                               TrainingPass* training) const {
+  x = ffn1({x, &ffn1_layer_norm}, {std::nullopt, x, 0.5}, training);
   SelfAttention::Output attention =
-      self_attn({x, &self_attn_layer_norm}, layout, positions, return_weights, x);
+      self_attn({x, &self_attn_layer_norm}, layout, positions, return_weights, x, training);
   x = std::exchange(attention.hidden, Tensor());
-  x = conv_module(x, layout);
-  x = ffn2({x, &ffn2_layer_norm}, {std::nullopt, x, 0.5});
+  x = conv_module(x, layout, training);
+  x = ffn2({x, &ffn2_layer_norm}, {std::nullopt, x, 0.5}, training);
   return {final_layer_norm(x), attention.weights};
 }
 

@@ -11,7 +11,7 @@ struct EncoderLayer {
   EncoderLayer(const Scope& scope, const Config& config);
   // A caller that moves x in has its memory back before the layer ends.
   SelfAttention::Output operator()(Tensor x, const Layout& layout, const Tensor& positions,
-                                   bool return_weights) const;
+                                   bool return_weights, TrainingPass* training) const;
 
   LayerNorm ffn1_layer_norm;
   FeedForward ffn1;

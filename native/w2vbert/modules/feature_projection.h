@@ -2,6 +2,7 @@
 #pragma once
 
 #include "w2vbert/modules/layers.h"
+#include "w2vbert/modules/training_pass.h"
 
 namespace w2vbert {
 
@@ -13,10 +14,11 @@ struct FeatureProjection {
 
   FeatureProjection(const Scope& scope, const Config& config);
   // features [total_time, feature_projection_input_dim]
-  Output operator()(const Tensor& features) const;
+  Output operator()(const Tensor& features, TrainingPass* training) const;
 
   LayerNorm layer_norm;
   Linear projection;
+  double output_dropout;
 };
 
 }  // namespace w2vbert

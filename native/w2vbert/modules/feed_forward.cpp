@@ -7,10 +7,18 @@ FeedForward::FeedForward(const Scope& scope, const Config& config, int64_t size,
                          Init::normal(config.initializer_range)),
       output_dense(scope / "output_dense", config.intermediate_size, size,
                    Init::normal(config.initializer_range)),
-      activation(act) {}
+      activation(act),
+      intermediate_dropout(config.activation_dropout),
+      output_dropout(config.hidden_dropout) {}
 
-Tensor FeedForward::operator()(const ops::LinearInput& x, const ops::LinearOutput& output) const {
-  return ops::feed_forward(x, intermediate_dense, activation, output_dense, output);
+Tensor FeedForward::operator()(const ops::LinearInput& x, const ops::LinearOutput& output,
+                               TrainingPass* training) const {
+  if (training == nullptr) {
+    return ops::feed_forward(x, intermediate_dense, activation, output_dense, output);
+  }
+  const Tensor between =
+      training->dropout(ops::linear(x, intermediate_dense, {activation}), intermediate_dropout);
+  return ops::finish(training->dropout(output_dense(between), output_dropout), output);
 }
 
 }  // namespace w2vbert

@@ -2,17 +2,21 @@
 #pragma once
 
 #include "w2vbert/modules/layers.h"
+#include "w2vbert/modules/training_pass.h"
 
 namespace w2vbert {
 
 struct FeedForward {
   // `size` is the width of its input and output.
   FeedForward(const Scope& scope, const Config& config, int64_t size, Activation activation);
-  Tensor operator()(const ops::LinearInput& x, const ops::LinearOutput& output) const;
+  Tensor operator()(const ops::LinearInput& x, const ops::LinearOutput& output,
+                    TrainingPass* training) const;
 
   Linear intermediate_dense;
   Linear output_dense;
   Activation activation;
+  double intermediate_dropout;
+  double output_dropout;
 };
 
 }  // namespace w2vbert

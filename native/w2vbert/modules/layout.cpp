@@ -24,6 +24,12 @@ int64_t Layout::longest() const {
   return longest;
 }
 
+int64_t Layout::squares() const {
+  int64_t sum = 0;
+  for (int64_t u = 0; u < utterances(); ++u) sum += length(u) * length(u);
+  return sum;
+}
+
 std::vector<int64_t> Layout::valid_lengths() const {
   const bool* row_valid = valid.defined() ? valid.data<bool>() : nullptr;
   std::vector<int64_t> lengths;

@@ -26,6 +26,8 @@ struct Layout {
     return offsets[static_cast<size_t>(utterance) + 1] - offsets[static_cast<size_t>(utterance)];
   }
   int64_t longest() const;
+  // The sum of the squares of all lengths.
+  int64_t squares() const;
   // The number of valid rows of each utterance.
   std::vector<int64_t> valid_lengths() const;
 };

@@ -23,7 +23,7 @@ Tensor relative_position_table(int64_t longest, int64_t size) {
 }
 
 SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t size,
-                             PositionEmbeddings positions)
+                             PositionEmbeddings positions, double dropout_of_output)
     // Attention averages what differs between frames: the errors of values, which are the same in
     // all of them, remain, and grow beside what is left.
     : linear_q(scope / "linear_q", size, size, Init::normal(config.initializer_range)),
@@ -34,7 +34,9 @@ SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t s
       position_embeddings(positions),
       heads(config.num_attention_heads),
       rotary_base(config.rotary_embedding_base),
-      left(config.left_max_position_embeddings) {
+      left(config.left_max_position_embeddings),
+      weight_dropout(config.attention_dropout),
+      output_dropout(dropout_of_output) {
   const int64_t head_dim = size / heads;
   if (position_embeddings == PositionEmbeddings::kRelativeKey) {
     const int64_t distances = left + config.right_max_position_embeddings + 1;
@@ -50,7 +52,8 @@ SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t s
 
 SelfAttention::Output SelfAttention::operator()(const ops::LinearInput& x, const Layout& layout,
                                                 const Tensor& positions, bool return_weights,
-                                                const Tensor& residual) const {
+                                                const Tensor& residual,
+                                                TrainingPass* training) const {
   const Tensor offsets = layout.offsets_tensor;
   std::vector<Tensor> rows;  // queries, keys, values
   if (position_embeddings == PositionEmbeddings::kRotary) {
@@ -73,10 +76,19 @@ SelfAttention::Output SelfAttention::operator()(const ops::LinearInput& x, const
     relative.bias_u = pos_bias_u;
     relative.bias_v = pos_bias_v;
   }
+  Tensor factors;  // of the weights
+  if (training != nullptr) {
+    factors = training->dropout_factors({heads * layout.squares()}, weight_dropout);
+  }
   const ops::AttentionOutput attention = ops::relative_position_attention(
-      rows[0], rows[1], rows[2], offsets, heads, layout.valid, relative, return_weights);
+      rows[0], rows[1], rows[2], offsets, heads, layout.valid, relative, return_weights, factors);
   rows.clear();  // the largest of a layer's tensors
-  return {ops::linear({attention.output}, linear_out, {std::nullopt, residual}), attention.weights};
+  if (training == nullptr) {
+    return {ops::linear({attention.output}, linear_out, {std::nullopt, residual}),
+            attention.weights};
+  }
+  const Tensor projected = training->dropout(linear_out(attention.output), output_dropout);
+  return {ops::finish(projected, {std::nullopt, residual}), attention.weights};
 }
 
 }  // namespace w2vbert

@@ -5,6 +5,7 @@
 
 #include "w2vbert/modules/layers.h"
 #include "w2vbert/modules/layout.h"
+#include "w2vbert/modules/training_pass.h"
 
 namespace w2vbert {
 
@@ -19,14 +20,14 @@ struct SelfAttention {
   };
 
   // `size` is the width of its input and output. The attention inside the adapter has no positions,
-  // whatever the configuration says.
+  // whatever the configuration says, and another dropout of its output.
   SelfAttention(const Scope& scope, const Config& config, int64_t size,
-                PositionEmbeddings position_embeddings);
+                PositionEmbeddings position_embeddings, double output_dropout);
 
   // `positions` is relative_position_table for the longest utterance where the kind is `relative`,
   // else undefined. Rows that are not valid are no keys. `residual` is added to the result.
   Output operator()(const ops::LinearInput& x, const Layout& layout, const Tensor& positions,
-                    bool return_weights, const Tensor& residual) const;
+                    bool return_weights, const Tensor& residual, TrainingPass* training) const;
 
   Linear linear_q;
   Linear linear_k;
@@ -40,6 +41,8 @@ struct SelfAttention {
   std::optional<Linear> linear_pos;  // `relative`
   Tensor pos_bias_u;                 // `relative`: [heads, head_dim]
   Tensor pos_bias_v;
+  double weight_dropout;
+  double output_dropout;
 };
 
 }  // namespace w2vbert

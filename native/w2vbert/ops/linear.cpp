@@ -132,11 +132,6 @@ Tensor composed(const LinearInput& input, const LinearParameters& layer) {
       layer.bias);
 }
 
-Tensor composed(const Tensor& product, const LinearOutput& output) {
-  const Tensor y = output.activation ? activate(*output.activation, product) : product;
-  return output.residual.defined() ? aten::add(output.residual, y, output.scale) : y;
-}
-
 // A layer as the kernels take it. Holds what it had to copy.
 struct Weights {
   explicit Weights(const LinearParameters& layer)
@@ -264,7 +259,7 @@ Tensor run_kernel(const LinearInput& input, const std::vector<Weights>& layers, 
     if (fused && residual.defined()) params.residual = residual.data<float>() + begin * width;
     multiply(level, params, panels.data());
   }
-  return fused ? out : composed(out, output);
+  return fused ? out : finish(out, output);
 }
 
 // The same for two layers; what lies between them stays in panels.
@@ -310,7 +305,7 @@ Tensor run_kernel(const LinearInput& input, const Weights& up, Activation activa
     if (residual_fused) second.residual = residual.data<float>() + begin * second.out_features;
     multiply(level, second, fused ? between.data() : activated.data<float>());
   }
-  return output.activation ? composed(out, output) : out;
+  return output.activation ? finish(out, output) : out;
 }
 
 }  // namespace
@@ -319,9 +314,7 @@ Tensor linear(const LinearInput& input, const LinearParameters& layer, const Lin
   check_layer(input.x, layer);
   check_input(input);
   if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, false, output);
-  check_residual(output.residual, input.x.dtype(),
-                 with_last(input.x.shape(), layer.weight.size(0)));
-  return composed(composed(input, layer), output);
+  return finish(composed(input, layer), output);
 }
 
 std::vector<Tensor> linears(const LinearInput& input,
@@ -376,6 +369,13 @@ Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activa
   }
   check_layer(Tensor::empty({0, up.weight.size(0)}, DType::kFloat32), down);
   return run_kernel(input, Weights(up), activation, Weights(down), output);
+}
+
+Tensor finish(const Tensor& y, const LinearOutput& output) {
+  check_residual(output.residual, y.dtype(), y.shape());
+  const Tensor activated = output.activation ? activate(*output.activation, y) : y;
+  return output.residual.defined() ? aten::add(output.residual, activated, output.scale)
+                                   : activated;
 }
 
 Tensor normalize(const LinearInput& input) {

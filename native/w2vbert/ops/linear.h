@@ -58,6 +58,9 @@ Tensor gated_linear(const LinearInput& input, const LinearParameters& layer);
 Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activation activation,
                     const LinearParameters& down, const LinearOutput& output = {});
 
+// What becomes of a product, as the functions above do it: like y.
+Tensor finish(const Tensor& y, const LinearOutput& output);
+
 // The rows themselves: like input.x.
 Tensor normalize(const LinearInput& input);
 

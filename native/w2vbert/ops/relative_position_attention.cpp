@@ -56,6 +56,16 @@ int64_t longest_utterance(const Tensor& offsets) {
   return longest;
 }
 
+int64_t sum_of_squares(const Tensor& offsets) {
+  const Tensor packed = aten::contiguous(offsets);
+  const int64_t* bounds = packed.data<int64_t>();
+  int64_t sum = 0;
+  for (int64_t u = 0; u + 1 < packed.numel(); ++u) {
+    sum += (bounds[u + 1] - bounds[u]) * (bounds[u + 1] - bounds[u]);
+  }
+  return sum;
+}
+
 void check_positions(const RelativePositions& positions, DType dtype, int64_t heads,
                      int64_t head_dim, int64_t longest) {
   const Tensor& embedding = positions.distance_embedding;
@@ -208,8 +218,8 @@ const OperatorRegistration rotary_registration{
 AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,
                                             const Tensor& value, const Tensor& offsets,
                                             int64_t heads, const Tensor& key_mask,
-                                            const RelativePositions& positions,
-                                            bool return_weights) {
+                                            const RelativePositions& positions, bool return_weights,
+                                            const Tensor& weight_factors) {
   check_rows(kAttention, "query", query, heads);
   check_tensor(kAttention, "key", key, query.dtype(), query.shape());
   check_tensor(kAttention, "value", value, query.dtype(), query.shape());
@@ -219,9 +229,14 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
   }
   check_positions(positions, query.dtype(), heads, query.size(1) / heads,
                   longest_utterance(offsets));
-  if (GradMode::enabled() || query.dtype() == DType::kFloat64) {
+  if (weight_factors.defined()) {
+    check_tensor(kAttention, "weight_factors", weight_factors, query.dtype(),
+                 {heads * sum_of_squares(offsets)});
+  }
+  if (GradMode::enabled() || query.dtype() == DType::kFloat64 || weight_factors.defined()) {
     return composite::relative_position_attention(query, key, value, aten::contiguous(offsets),
-                                                  heads, key_mask, positions, return_weights);
+                                                  heads, key_mask, positions, return_weights,
+                                                  weight_factors);
   }
   return run_kernel(query, key, value, offsets, heads, key_mask, positions, return_weights);
 }

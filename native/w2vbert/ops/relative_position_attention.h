@@ -29,16 +29,19 @@ struct AttentionOutput {
 //   offsets            [utterances + 1]  int64; utterance u owns the rows from offsets[u] on
 //   key_mask           [total_time]      bool: whether a row counts as key; undefined: all do
 //   positions          dtype of query; one of the two kinds or none
+//   weight_factors     dtype of query, laid out like the weights, which are multiplied by them
+//   after
+//                      the softmax (dropout); undefined: they are not
 // Excluded keys have weight 0; an utterance without any valid key weighs all its keys alike. All
-// tensors are on the CPU. Where gradients are enabled the composite runs, whose memory grows with
-// the square of time, elsewhere the kernel, whose memory grows with time only (but for the weights)
-// and whose rows of an utterance do not depend on the batch, to the last bit.
+// tensors are on the CPU. Where gradients are enabled or factors given, the composite runs, whose
+// memory grows with the square of time, elsewhere the kernel, whose memory grows with time only
+// (but for the weights) and whose rows of an utterance do not depend on the batch, to the last bit.
 // Throws std::invalid_argument when a shape, dtype, device or offset does not fit.
 AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,
                                             const Tensor& value, const Tensor& offsets,
                                             int64_t heads, const Tensor& key_mask,
-                                            const RelativePositions& positions,
-                                            bool return_weights);
+                                            const RelativePositions& positions, bool return_weights,
+                                            const Tensor& weight_factors = Tensor());
 
 // Rotary position embedding, for attention without other positions:
 //   out[t, h, i]        = x[t, h, i] cos(a) - x[t, h, i + half] sin(a)

@@ -65,12 +65,13 @@ Tensor scores(const Tensor& query, const Tensor& key, const std::vector<int64_t>
 AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,
                                             const Tensor& value, const Tensor& offsets,
                                             int64_t heads, const Tensor& key_mask,
-                                            const RelativePositions& positions,
-                                            bool return_weights) {
+                                            const RelativePositions& positions, bool return_weights,
+                                            const Tensor& weight_factors) {
   const int64_t* bounds = offsets.data<int64_t>();
   const Tensor mask = key_mask.defined() ? aten::contiguous(key_mask) : key_mask;
   aten::TensorList outputs;
   aten::TensorList all_weights;
+  int64_t squares = 0;  // of the utterances before
   for (int64_t u = 0; u + 1 < offsets.numel(); ++u) {
     const int64_t first = bounds[u];
     const int64_t time = bounds[u + 1] - first;
@@ -95,6 +96,13 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
       }
       weights = aten::softmax(scores(queries, valid_keys, keys, heads, positions), 2);
     }
+    if (weight_factors.defined()) {
+      Tensor factors = aten::reshape(
+          aten::narrow(weight_factors, 0, heads * squares, heads * time * time), square);
+      if (0 < count && count < time) factors = aten::index_select(factors, 2, Tensor::of(keys));
+      weights = aten::mul(weights, factors);
+    }
+    squares += time * time;
     const Tensor heads_out = aten::matmul(weights, values);
     outputs.push_back(aten::reshape(aten::transpose(heads_out, 0, 1), {time, query.size(1)}));
     if (!return_weights) continue;

@@ -11,8 +11,8 @@ namespace w2vbert::ops::composite {
 AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,
                                             const Tensor& value, const Tensor& offsets,
                                             int64_t heads, const Tensor& key_mask,
-                                            const RelativePositions& positions,
-                                            bool return_weights);
+                                            const RelativePositions& positions, bool return_weights,
+                                            const Tensor& weight_factors);
 // `frequencies` [head_dim / 2]: angle per row.
 Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads,
                         const std::vector<float>& frequencies);
