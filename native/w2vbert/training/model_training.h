@@ -1,0 +1,89 @@
+// A model that learns: the same definition as in inference, with gradients for its parameters,
+// AdamW and a state that can be saved.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "w2vbert/models/pretrained_model.h"
+#include "w2vbert/modules/training_pass.h"
+#include "w2vbert/training/adamw.h"
+
+namespace w2vbert {
+
+struct TrainingOptions {
+  AdamWOptions adamw;
+  double weight_decay = 0.01;
+  // Whether biases and the weights of norms decay, too; the reference's trainer spares them.
+  bool decay_biases_and_norms = false;
+  double max_gradient_norm = 1.0;  // of all parameters together; 0: gradients are not clipped
+  double average_decay = 0.0;      // of the running average of the parameters; 0: there is none
+  TrainingMode mode;
+  bool freeze_feature_projection = false;
+  LossOptions loss;
+  uint64_t seed = 0;
+};
+
+// Not for several threads at once. Functions that compute want gradients enabled.
+class ModelTraining {
+ public:
+  // `parameters` are all that the class asks for, float32 and contiguous, in memory that may be
+  // written: they are trained in place, so that whoever shares them sees each step. Throws
+  // std::invalid_argument if a model of this class and configuration has no loss to train.
+  ModelTraining(const std::string& model_class, const Config& config,
+                const std::vector<std::pair<std::string, Tensor>>& parameters,
+                const TrainingOptions& options);
+
+  // A forward pass in training mode on padded input (see padded_input) and a backward pass: adds
+  // the gradients of weight * loss to those there are. Returns the loss; if it is not finite,
+  // nothing was added. Throws std::invalid_argument if input or labels do not fit.
+  double accumulate(const Tensor& features, const Tensor& attention_mask, const Tensor& labels,
+                    double weight);
+
+  struct Step {
+    double gradient_norm;  // of all gradients, before they were clipped
+    bool applied;          // false if there was no gradient, or the norm is not finite
+  };
+  // One step of AdamW for the parameters that have gradients; the others stay as they are, without
+  // decay. Afterwards no parameter has gradients.
+  Step step(double learning_rate);
+
+  void zero_gradients();
+  // Undefined if none has reached the parameter. Throws std::invalid_argument if there is no
+  // parameter of this name.
+  Tensor gradient(const std::string& name) const;
+
+  // Exchanges the parameters for their running average, or back. Meanwhile nothing else is
+  // possible: std::logic_error.
+  void use_average(bool on);
+
+  // Parameters, moments, average and random state in one safetensors file, complete or not at all.
+  // Training that goes on from it does so to the last bit. Throws std::logic_error if there are
+  // gradients, which a state does not hold.
+  void save_state(const std::string& path) const;
+  // Throws std::invalid_argument, leaving everything as it was, if the file does not fit.
+  void load_state(const std::string& path);
+
+ private:
+  struct Parameter {
+    std::string name;
+    Tensor leaf;
+    bool trained;
+    double weight_decay;
+    Moments moments;
+    Tensor average;  // undefined if there is none
+  };
+
+  void require_own_weights(const char* what) const;
+
+  TrainingOptions options_;
+  std::string model_class_;
+  RandomStream random_;
+  std::unique_ptr<PretrainedModel> model_;
+  std::vector<Parameter> parameters_;
+  bool average_in_use_ = false;
+};
+
+}  // namespace w2vbert
