@@ -23,6 +23,7 @@
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/library.h"
 #include "w2vbert/torch/parallel.h"
+#include "w2vbert/training/model_training.h"
 
 namespace w2vbert {
 namespace jni {
@@ -38,10 +39,16 @@ struct NativeModelOutput::Impl {
 };
 
 struct NativeModel::Impl {
+  std::string model_class;
   std::unique_ptr<PretrainedModel> model;
   std::vector<std::pair<std::string, Matrix>> parameters;
   std::vector<bool> mapped;  // per parameter
   LoadReport report;
+};
+
+struct NativeTraining::Impl {
+  std::shared_ptr<NativeModel::Impl> model;
+  ModelTraining training;
 };
 
 struct NativeFeatures::Impl {
@@ -95,14 +102,40 @@ auto guarded(const Body& body) -> decltype(body()) {
 
 std::atomic<int> threads_per_call{1};
 
-// For calls that compute: without gradients, on threads of their own.
+// For calls that compute on threads of their own; without gradients unless the call is one that
+// trains.
 template <typename Body>
-auto computing(const Body& body) -> decltype(body()) {
+auto computing(const Body& body, bool gradients = false) -> decltype(body()) {
   return guarded([&] {
-    const GradMode no_gradients(false);
+    const GradMode mode(gradients);
     const ComputeScope scope(threads_per_call);
     return body();
   });
+}
+
+template <typename Body>
+auto training(const Body& body) -> decltype(body()) {
+  return computing(body, true);
+}
+
+// The record as Java's JSON library writes it; its values are checked there.
+TrainingOptions training_options(const std::string& text) {
+  const json options = json::parse(text);
+  TrainingOptions result;
+  result.adamw.beta1 = options.at("beta1");
+  result.adamw.beta2 = options.at("beta2");
+  result.adamw.epsilon = options.at("epsilon");
+  result.weight_decay = options.at("weightDecay");
+  result.decay_biases_and_norms = options.at("decayBiasesAndNorms");
+  result.max_gradient_norm = options.at("maxGradNorm");
+  result.average_decay = options.at("averageDecay");
+  result.mode.gradient_checkpointing = options.at("gradientCheckpointing");
+  result.mode.freeze_base = options.at("freezeBase");
+  result.freeze_feature_projection = options.at("freezeFeatureProjection");
+  result.loss.am_softmax_scale = options.at("amSoftmax").at("scale");
+  result.loss.am_softmax_margin = options.at("amSoftmax").at("margin");
+  result.seed = static_cast<uint64_t>(options.at("seed").get<int64_t>());
+  return result;
 }
 
 std::shared_ptr<NativeTensor> give(const Tensor& tensor) {
@@ -165,6 +198,7 @@ std::shared_ptr<NativeModel> build(const std::string& model_class, const Config&
                                    std::shared_ptr<NativeModel::Impl> impl) {
   RecordingParameters recorder(source);
   const Scope scope(recorder, "");
+  impl->model_class = model_class;
   impl->model = make_model(model_class, scope, config);
   impl->parameters = std::move(recorder.parameters);
   return std::make_shared<NativeModel>(std::move(impl));
@@ -320,7 +354,7 @@ void NativeModelOutput::valid_lengths(int64_t* lengths) const {
 
 NativeModel::NativeModel(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-const NativeModel::Impl& NativeModel::impl() const { return *impl_; }
+const std::shared_ptr<NativeModel::Impl>& NativeModel::impl() const { return impl_; }
 
 std::shared_ptr<NativeModel> NativeModel::from_pretrained(
     const std::string& model_class, const std::string& directory, const std::string& config_json,
@@ -441,6 +475,66 @@ std::shared_ptr<NativeModelOutput> NativeModel::encode(const NativeTensor* featu
     }
     return std::make_shared<NativeModelOutput>(std::move(result));
   });
+}
+
+NativeTraining::NativeTraining(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+std::shared_ptr<NativeTraining> NativeTraining::create(const NativeModel& model,
+                                                       const std::string& options_json) {
+  return guarded([&] {
+    const std::shared_ptr<NativeModel::Impl>& shared = model.impl();
+    std::vector<std::pair<std::string, Tensor>> parameters;
+    for (size_t i = 0; i < shared->parameters.size(); ++i) {
+      const auto& [name, matrix] = shared->parameters[i];
+      if (shared->mapped[i]) {
+        throw std::invalid_argument("parameter '" + name +
+                                    "' lies in a mapped file; training expects copied weights");
+      }
+      parameters.emplace_back(name, matrix.values);
+    }
+    return std::make_shared<NativeTraining>(std::make_shared<Impl>(
+        Impl{shared, ModelTraining(shared->model_class, shared->model->base().config(), parameters,
+                                   training_options(options_json))}));
+  });
+}
+
+std::shared_ptr<NativeModel> NativeTraining::model() const {
+  return guarded([&] { return std::make_shared<NativeModel>(impl_->model); });
+}
+
+double NativeTraining::accumulate(const NativeTensor* features, const NativeTensor* attention_mask,
+                                  const NativeTensor* labels, double weight) {
+  return training([&] {
+    return impl_->training.accumulate(take(features), take(attention_mask), take(labels), weight);
+  });
+}
+
+bool NativeTraining::step(double learning_rate, double* gradient_norm) {
+  return training([&] {
+    const ModelTraining::Step step = impl_->training.step(learning_rate);
+    *gradient_norm = step.gradient_norm;
+    return step.applied;
+  });
+}
+
+void NativeTraining::zero_gradients() {
+  guarded([&] { impl_->training.zero_gradients(); });
+}
+
+std::shared_ptr<NativeTensor> NativeTraining::gradient(const std::string& name) const {
+  return guarded([&] { return give(impl_->training.gradient(name)); });
+}
+
+void NativeTraining::use_average(bool on) {
+  guarded([&] { impl_->training.use_average(on); });
+}
+
+void NativeTraining::save_state(const std::string& path) const {
+  guarded([&] { impl_->training.save_state(path); });
+}
+
+void NativeTraining::load_state(const std::string& path) {
+  guarded([&] { impl_->training.load_state(path); });
 }
 
 NativeFeatures::NativeFeatures(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -572,7 +666,7 @@ void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model
   computing([&] {
     // A JVM that has no memory left for its copies of the arrays.
     if (samples == nullptr || path == nullptr) throw std::bad_alloc();
-    const PretrainedModel& network = *model.impl().model;
+    const PretrainedModel& network = *model.impl()->model;
     const PackedFeatures packed = extractor.impl().extractor.extract_packed({{samples, count}});
     const ModelInput input =
         ragged_input(packed.features, {packed.offsets.back()}, network.base().config());

@@ -118,7 +118,36 @@ class W2VBERT_API NativeModel {
   struct Impl;
   explicit NativeModel(std::shared_ptr<Impl> impl);
 
-  const Impl& impl() const;
+  const std::shared_ptr<Impl>& impl() const;
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+/** Trains the parameters of a model in place. Not for several threads at once. */
+class W2VBERT_API NativeTraining {
+ public:
+  /** `options_json` holds the components of the Java record TrainingOptions. The model's parameters
+   *  must be float32 and in memory of their own. */
+  static std::shared_ptr<NativeTraining> create(const NativeModel& model,
+                                                const std::string& options_json);
+  /** A model that shares the parameters. */
+  std::shared_ptr<NativeModel> model() const;
+
+  /** Returns the loss; unless it is finite, no gradient was added. `attention_mask` may be null. */
+  double accumulate(const NativeTensor* features, const NativeTensor* attention_mask,
+                    const NativeTensor* labels, double weight);
+  /** Writes the norm of the gradients; whether the step was made. */
+  bool step(double learning_rate, double* gradient_norm);
+  void zero_gradients();
+  /** Null if there is none. */
+  std::shared_ptr<NativeTensor> gradient(const std::string& name) const;
+  void use_average(bool on);
+  void save_state(const std::string& path) const;
+  void load_state(const std::string& path);
+
+  struct Impl;
+  explicit NativeTraining(std::shared_ptr<Impl> impl);
 
  private:
   std::shared_ptr<Impl> impl_;

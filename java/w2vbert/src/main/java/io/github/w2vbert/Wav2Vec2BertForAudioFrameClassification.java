@@ -20,7 +20,7 @@ import java.nio.file.Path;
  * }</pre>
  */
 public final class Wav2Vec2BertForAudioFrameClassification extends Wav2Vec2BertPreTrainedModel {
-  private Wav2Vec2BertForAudioFrameClassification(NativeModel pointer) {
+  Wav2Vec2BertForAudioFrameClassification(NativeModel pointer) {
     super(pointer);
   }
 

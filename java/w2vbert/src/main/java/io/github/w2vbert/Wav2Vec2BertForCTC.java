@@ -22,7 +22,7 @@ import java.nio.file.Path;
  * }</pre>
  */
 public final class Wav2Vec2BertForCTC extends Wav2Vec2BertPreTrainedModel {
-  private Wav2Vec2BertForCTC(NativeModel pointer) {
+  Wav2Vec2BertForCTC(NativeModel pointer) {
     super(pointer);
   }
 

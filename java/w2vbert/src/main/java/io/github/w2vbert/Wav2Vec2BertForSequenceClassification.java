@@ -21,7 +21,7 @@ import java.nio.file.Path;
  * }</pre>
  */
 public final class Wav2Vec2BertForSequenceClassification extends Wav2Vec2BertPreTrainedModel {
-  private Wav2Vec2BertForSequenceClassification(NativeModel pointer) {
+  Wav2Vec2BertForSequenceClassification(NativeModel pointer) {
     super(pointer);
   }
 

@@ -22,7 +22,7 @@ import java.nio.file.Path;
  * }</pre>
  */
 public final class Wav2Vec2BertForXVector extends Wav2Vec2BertPreTrainedModel {
-  private Wav2Vec2BertForXVector(NativeModel pointer) {
+  Wav2Vec2BertForXVector(NativeModel pointer) {
     super(pointer);
   }
 

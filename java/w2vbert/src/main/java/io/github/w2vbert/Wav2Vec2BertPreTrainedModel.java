@@ -131,6 +131,11 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
     return ComputeThreads.run(() -> handle.call(body));
   }
 
+  /** The native model for a call that takes it. */
+  final Lease<NativeModel> lease() {
+    return handle.lease();
+  }
+
   /** Runs padded input; optional tensors may be null. */
   final <R> R runPadded(
       Features features,

@@ -28,6 +28,7 @@ public class W2vBertMapper implements InfoMapper {
           "NativeTensor",
           "NativeModel",
           "NativeModelOutput",
+          "NativeTraining",
           "NativeFeatures",
           "NativeFeatureExtractor",
           "NativeFbankStream"
