@@ -25,7 +25,7 @@ Encoder::Output Encoder::operator()(Tensor x, const Layout& layout, const Reques
   }
   Output output{zero_invalid_rows(std::move(x), layout.valid), {}, {}};
   if (training != nullptr) {
-    output.hidden = training->begin_layers(training->dropout(output.hidden, hidden_dropout));
+    output.hidden = training->dropout(output.hidden, hidden_dropout);
   }
   Tensor sum;
   const auto add_to_sum = [&](int64_t index) {

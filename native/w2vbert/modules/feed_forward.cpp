@@ -13,7 +13,8 @@ FeedForward::FeedForward(const Scope& scope, const Config& config, int64_t size,
 
 Tensor FeedForward::operator()(const ops::LinearInput& x, const ops::LinearOutput& output,
                                TrainingPass* training) const {
-  if (training == nullptr) {
+  const bool drops = training != nullptr && (intermediate_dropout > 0 || output_dropout > 0);
+  if (!drops) {
     return ops::feed_forward(x, intermediate_dense, activation, output_dense, output);
   }
   const Tensor between =

@@ -1,20 +1,8 @@
 #include "w2vbert/modules/training_pass.h"
 
-#include <utility>
-
 #include "w2vbert/torch/aten.h"
-#include "w2vbert/torch/autograd.h"
 
 namespace w2vbert {
-namespace {
-
-Tensor leaf_of(const Tensor& x) {
-  const Tensor leaf = aten::detach(x);
-  leaf.set_requires_grad(true);
-  return leaf;
-}
-
-}  // namespace
 
 Tensor TrainingPass::dropout(const Tensor& x, double probability) {
   const Tensor factors = dropout_factors(x.shape(), probability);
@@ -27,49 +15,31 @@ Tensor TrainingPass::dropout_factors(const Shape& shape, double probability) {
 
 bool TrainingPass::drops_layer(double probability) { return random_->uniform() < probability; }
 
-bool TrainingPass::keeps_inputs_only() const {
-  return mode_.gradient_checkpointing && GradMode::enabled();
-}
-
-Tensor TrainingPass::begin_layers(const Tensor& x) {
-  if (!keeps_inputs_only()) return x;
-  const Tensor leaf = leaf_of(x);
-  steps_back_.emplace_back([x, leaf] {
-    const Tensor reached = gradient(leaf);
-    if (reached.defined() && requires_grad(x)) aten::backward(x, reached);
-  });
-  return leaf;
-}
-
 Tensor TrainingPass::run_layer(const Tensor& x, const Layer& body) {
-  if (!keeps_inputs_only()) return body(x);
+  if (!mode_.gradient_checkpointing || Tape::recording() == nullptr) return body(x);
+  const Tensor input = tape_.leaf(x);
   const uint64_t position = random_->position();
   Tensor output;
   {
-    const GradMode no_gradients(false);
-    output = leaf_of(body(x));
+    const GradMode mode(false);
+    output = body(input);
   }
-  steps_back_.emplace_back([this, x, body, position, output] {
-    const Tensor reached = gradient(output);
-    if (!reached.defined()) return;
-    const uint64_t position_after = random_->position();
-    random_->set_position(position);
-    const Tensor again = body(x);
-    random_->set_position(position_after);
-    aten::backward(again, reached);
-  });
-  return output;
+  return tape_.record({output},
+                      [this, input, body, position](const std::vector<Tensor>& gradients) {
+                        const GradMode mode(true);
+                        Tape inner;
+                        const uint64_t position_after = random_->position();
+                        random_->set_position(position);
+                        const Tensor again = body(input);
+                        random_->set_position(position_after);
+                        inner.backward(again, gradients[0]);
+                      })[0];
 }
 
 void TrainingPass::backward(const Tensor& loss, double weight) {
   const Tensor seed = Tensor::empty({}, loss.dtype());
   *seed.data<float>() = static_cast<float>(weight);
-  aten::backward(loss, seed);
-  while (!steps_back_.empty()) {
-    const std::function<void()> step = std::move(steps_back_.back());
-    steps_back_.pop_back();
-    step();
-  }
+  tape_.backward(loss, seed);
 }
 
 }  // namespace w2vbert

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <functional>
-#include <vector>
 
 #include "w2vbert/modules/random_stream.h"
+#include "w2vbert/torch/tape.h"
 #include "w2vbert/torch/tensor.h"
 
 namespace w2vbert {
@@ -35,12 +35,8 @@ class TrainingPass {
   // Whether a layer is left out (Fan et al. 2019).
   bool drops_layer(double probability);
 
-  // The input of the first layer, as run_layer wants it: `x`, or a leaf with its values whose
-  // gradient backward() hands on.
-  Tensor begin_layers(const Tensor& x);
-  // body(x), for a layer whose result depends on `x`, its parameters and random() only. `x` is what
-  // begin_layers or run_layer returned. `body` may be called again in backward(): what it refers to
-  // must live as long.
+  // body(x), for a layer whose result depends on `x`, its parameters and random() only. `body` may
+  // be called again in backward(): what it refers to must live as long.
   using Layer = std::function<Tensor(const Tensor& x)>;
   Tensor run_layer(const Tensor& x, const Layer& body);
 
@@ -48,11 +44,9 @@ class TrainingPass {
   void backward(const Tensor& loss, double weight);
 
  private:
-  bool keeps_inputs_only() const;
-
   RandomStream* random_;
   TrainingMode mode_;
-  std::vector<std::function<void()>> steps_back_;  // after the loss's own graph, last one first
+  Tape tape_;
 };
 
 inline Tensor dropout(TrainingPass* training, const Tensor& x, double probability) {

@@ -10,6 +10,7 @@
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/library.h"
 #include "w2vbert/torch/parallel.h"
+#include "w2vbert/torch/tape.h"
 
 namespace w2vbert::ops {
 namespace {
@@ -57,10 +58,14 @@ Tensor causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tens
   }
   check_offsets(kOp, offsets, x.size(0));
   const Tensor bounds = aten::contiguous(offsets);
-  if (GradMode::enabled() || x.dtype() == DType::kFloat64) {
-    return composite::causal_depthwise_conv1d(x, weight, bounds);
-  }
-  return run_kernel(x, weight, bounds);
+  if (x.dtype() == DType::kFloat64) return composite::causal_depthwise_conv1d(x, weight, bounds);
+  if (!GradMode::enabled()) return run_kernel(x, weight, bounds);
+  return differentiate(
+      {x, weight},
+      [&](const std::vector<Tensor>& inputs) { return run_kernel(inputs[0], inputs[1], bounds); },
+      [bounds](const std::vector<Tensor>& inputs) {
+        return composite::causal_depthwise_conv1d(inputs[0], inputs[1], bounds);
+      });
 }
 
 }  // namespace w2vbert::ops

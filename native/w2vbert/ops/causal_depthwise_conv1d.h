@@ -11,10 +11,11 @@ namespace w2vbert::ops {
 //   weight   [channels, 1, kernel]   dtype of x; kernel odd
 //   offsets  [utterances + 1]        int64; utterance u owns rows offsets[u] .. offsets[u + 1] - 1
 //   returns  [total_time, channels]  like x
-// All on the CPU. Differentiable in x and weight: where gradients are enabled the composite runs,
-// elsewhere the kernel, whose rows of an utterance do not depend on the batch, to the last bit.
-// Throws std::invalid_argument when a shape, dtype, device or offset does not fit.
-// Gulati et al. 2020, section 2.2; equals left-padded aten::conv1d with groups = channels.
+// All on the CPU. Differentiable in x and weight: where gradients are enabled the composite runs
+// (with a tape only on the way back), elsewhere the kernel, whose rows of an utterance do not
+// depend on the batch, to the last bit. Throws std::invalid_argument when a shape, dtype, device or
+// offset does not fit. Gulati et al. 2020, section 2.2; equals left-padded aten::conv1d with groups
+// = channels.
 Tensor causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tensor& offsets);
 
 }  // namespace w2vbert::ops

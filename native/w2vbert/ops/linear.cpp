@@ -7,7 +7,9 @@
 #include "w2vbert/ops/cpu/linear_kernel.h"
 #include "w2vbert/ops/scratch.h"
 #include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/autograd.h"
 #include "w2vbert/torch/parallel.h"
+#include "w2vbert/torch/tape.h"
 
 namespace w2vbert::ops {
 namespace {
@@ -308,11 +310,96 @@ Tensor run_kernel(const LinearInput& input, const Weights& up, Activation activa
   return output.activation ? finish(out, output) : out;
 }
 
+// The tape to record on, if the kernels can compute the result and it takes gradients.
+Tape* recording(const LinearInput& input, const std::vector<const LinearParameters*>& layers) {
+  Tape* const tape = Tape::recording();
+  if (tape == nullptr || input.x.dtype() != DType::kFloat32 || !input.x.is_cpu()) return nullptr;
+  const auto takes = [](const Tensor& x) { return x.defined() && requires_grad(x); };
+  bool any = takes(input.x);
+  if (input.norm != nullptr) any = any || takes(input.norm->weight) || takes(input.norm->bias);
+  for (const LinearParameters* layer : layers) {
+    any = any || takes(layer->weight) || takes(layer->bias);
+  }
+  return any ? tape : nullptr;
+}
+
+// What a recorded operator keeps: its input as it came, not what norm and activation made of it.
+struct Recorded {
+  Recorded(Tape& tape, const LinearInput& given) : input(given) {
+    input.x = tape.leaf(given.x);
+    if (given.norm != nullptr)
+      norm = {tape.leaf(given.norm->weight), tape.leaf(given.norm->bias), given.norm->eps};
+  }
+
+  // The input as it is multiplied, with gradients if they are enabled.
+  Tensor rows() const {
+    LinearInput again = input;
+    if (again.norm != nullptr) again.norm = &norm;
+    return composed(again);
+  }
+
+  LinearInput input;
+  NormParameters norm;
+};
+
+// Layers of one input by the kernels, with gradients by the tape.
+std::vector<Tensor> record(Tape& tape, const LinearInput& given,
+                           const std::vector<const LinearParameters*>& layers) {
+  const Recorded kept(tape, given);
+  std::vector<LinearParameters> parameters;
+  std::vector<Weights> weights;
+  for (const LinearParameters* layer : layers) {
+    parameters.push_back({tape.leaf(layer->weight), tape.leaf(layer->bias)});
+    weights.emplace_back(*layer);
+  }
+  std::vector<Tensor> outputs;
+  {
+    const GradMode mode(false);
+    const Tensor all = run_kernel(given, weights, false, {});
+    const int64_t size = layers[0]->weight.size(0);
+    for (size_t i = 0; i < layers.size(); ++i) {
+      outputs.push_back(aten::narrow(all, -1, static_cast<int64_t>(i) * size, size));
+    }
+  }
+  return tape.record(outputs, [kept, parameters](const std::vector<Tensor>& gradients) {
+    Tensor rows;
+    {
+      const GradMode mode(true);
+      rows = kept.rows();
+    }
+    const int64_t in = rows.size(-1);
+    const Tensor values = aten::reshape(aten::detach(rows), {-1, in});
+    Tensor sum;  // the gradient of the rows
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      if (!gradients[i].defined()) continue;
+      const LinearParameters& layer = parameters[i];
+      const int64_t out = layer.weight.size(0);
+      const Tensor gradient = aten::reshape(gradients[i], {-1, out});
+      if (requires_grad(layer.weight)) {
+        Tape::add_gradient(layer.weight,
+                           aten::reshape(aten::matmul(aten::transpose(gradient, 0, 1), values),
+                                         layer.weight.shape()));
+      }
+      if (layer.bias.defined() && requires_grad(layer.bias)) {
+        Tape::add_gradient(layer.bias, aten::sum(gradient, 0));
+      }
+      if (!requires_grad(rows)) continue;
+      const Tensor part =
+          aten::matmul(gradient, aten::reshape(aten::detach(layer.weight), {out, in}));
+      sum = sum.defined() ? aten::add(sum, part) : part;
+    }
+    if (sum.defined()) aten::backward(rows, aten::reshape(sum, rows.shape()));
+  });
+}
+
 }  // namespace
 
 Tensor linear(const LinearInput& input, const LinearParameters& layer, const LinearOutput& output) {
   check_layer(input.x, layer);
   check_input(input);
+  if (Tape* const tape = recording(input, {&layer})) {
+    return finish(record(*tape, input, {&layer})[0], output);
+  }
   if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, false, output);
   return finish(composed(input, layer), output);
 }
@@ -327,6 +414,7 @@ std::vector<Tensor> linears(const LinearInput& input,
     }
   }
   check_input(input);
+  if (Tape* const tape = recording(input, layers)) return record(*tape, input, layers);
   std::vector<Tensor> outputs;
   // Rows are rounded for all of the weights or for none.
   const bool rounded = has_scales((*layers.begin())->weight.dtype());
@@ -353,6 +441,9 @@ Tensor gated_linear(const LinearInput& input, const LinearParameters& layer) {
   if (layer.weight.size(0) % 2 != 0) {
     refuse(kOp, "weight", layer.weight.describe(), "an even number of outputs");
   }
+  if (Tape* const tape = recording(input, {&layer})) {
+    return aten::glu(record(*tape, input, {&layer})[0], -1);
+  }
   if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, true, {});
   return aten::glu(composed(input, layer), -1);
 }
@@ -365,7 +456,8 @@ Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activa
   const bool alike =
       has_scales(up.weight.dtype()) == (down.weight.defined() && has_scales(down.weight.dtype()));
   if (!has_kernel(input.x) || !alike) {
-    return linear({linear(input, up, {activation})}, down, output);
+    // The second layer keeps what the first one gave and activates it again.
+    return linear({linear(input, up), nullptr, activation}, down, output);
   }
   check_layer(Tensor::empty({0, up.weight.size(0)}, DType::kFloat32), down);
   return run_kernel(input, Weights(up), activation, Weights(down), output);
@@ -374,12 +466,26 @@ Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activa
 Tensor finish(const Tensor& y, const LinearOutput& output) {
   check_residual(output.residual, y.dtype(), y.shape());
   const Tensor activated = output.activation ? activate(*output.activation, y) : y;
-  return output.residual.defined() ? aten::add(output.residual, activated, output.scale)
-                                   : activated;
+  if (!output.residual.defined()) return activated;
+  Tape* const tape = Tape::recording();
+  return aten::add(tape == nullptr ? output.residual : tape->leaf(output.residual), activated,
+                   output.scale);
 }
 
 Tensor normalize(const LinearInput& input) {
   check_input(input);
+  if (Tape* const tape = recording(input, {})) {
+    const Recorded kept(*tape, input);
+    Tensor normed;
+    {
+      const GradMode mode(false);
+      normed = normalize(input);
+    }
+    return tape->record({normed}, [kept](const std::vector<Tensor>& gradients) {
+      const GradMode mode(true);
+      aten::backward(kept.rows(), gradients[0]);
+    })[0];
+  }
   if (!has_kernel(input.x) || input.x.size(-1) == 0) return composed(input);
   const Rows rows(input);
   const Tensor out = Tensor::empty(input.x.shape(), DType::kFloat32);

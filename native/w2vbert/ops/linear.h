@@ -2,9 +2,11 @@
 //
 // Without gradients, float32 on the CPU runs in kernels of our own, which read and write memory
 // once per product, use the weights where they lie, and whose rows depend neither on the rows
-// around them nor on the number of threads, to the last bit. Elsewhere (gradients, other dtypes and
-// devices) the same is composed of ATen's operators; weights of fewer bits than x has are refused
-// there. All throw std::invalid_argument when a shape or dtype does not fit.
+// around them nor on the number of threads, to the last bit. They also compute where a tape records
+// (torch/tape.h), which keeps inputs only: norms and activations are computed again on the way
+// back. Elsewhere (gradients without a tape, other dtypes and devices) the same is composed of
+// ATen's operators; weights of fewer bits than x has are refused there. All throw
+// std::invalid_argument when a shape or dtype does not fit.
 #pragma once
 
 #include <initializer_list>

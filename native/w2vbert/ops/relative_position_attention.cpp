@@ -12,9 +12,12 @@
 #include "w2vbert/ops/composite/relative_position_attention.h"
 #include "w2vbert/ops/cpu/relative_position_attention_kernel.h"
 #include "w2vbert/ops/cpu/rotary_embedding_kernel.h"
+#include "w2vbert/ops/relative_position_attention_backward.h"
 #include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/autograd.h"
 #include "w2vbert/torch/library.h"
 #include "w2vbert/torch/parallel.h"
+#include "w2vbert/torch/tape.h"
 
 namespace w2vbert::ops {
 namespace {
@@ -176,6 +179,69 @@ AttentionOutput run_kernel(const Tensor& query, const Tensor& key, const Tensor&
   return result;
 }
 
+bool every_utterance_has_a_key(const Tensor& bounds, const Tensor& key_mask) {
+  if (!key_mask.defined()) return true;
+  const Tensor mask = aten::contiguous(key_mask);
+  const bool* valid = mask.data<bool>();
+  const int64_t* offsets = bounds.data<int64_t>();
+  for (int64_t u = 0; u + 1 < bounds.numel(); ++u) {
+    const bool* const end = valid + offsets[u + 1];
+    if (offsets[u] < offsets[u + 1] && std::find(valid + offsets[u], end, true) == end)
+      return false;
+  }
+  return true;
+}
+
+// float32, where a tape records: the weights are not kept, but computed again on the way back.
+Tensor record(Tape& tape, const Tensor& query, const Tensor& key, const Tensor& value,
+              const Tensor& bounds, int64_t heads, const Tensor& key_mask,
+              const RelativePositions& positions, const Tensor& weight_factors) {
+  const auto forward = [=](const std::vector<Tensor>& in, bool composed) {
+    const RelativePositions given{in[3], positions.left, in[4], in[5], in[6]};
+    return composed || weight_factors.defined()
+               ? composite::relative_position_attention(in[0], in[1], in[2], bounds, heads,
+                                                        key_mask, given, false, weight_factors)
+                     .output
+               : run_kernel(in[0], in[1], in[2], bounds, heads, key_mask, given, false).output;
+  };
+  const std::vector<Tensor> inputs{query,
+                                   key,
+                                   value,
+                                   positions.distance_embedding,
+                                   positions.position_projection,
+                                   positions.bias_u,
+                                   positions.bias_v};
+  if (positions.position_projection.defined() || !every_utterance_has_a_key(bounds, key_mask)) {
+    return differentiate(
+        inputs, [&](const std::vector<Tensor>& in) { return forward(in, false); },
+        [forward](const std::vector<Tensor>& in) { return forward(in, true); });
+  }
+  std::vector<Tensor> leaves;
+  bool any = false;
+  for (const Tensor& input : inputs) {
+    leaves.push_back(tape.leaf(input));
+    any = any || (input.defined() && requires_grad(input));
+  }
+  Tensor output;
+  {
+    const GradMode mode(false);
+    output = forward(inputs, false);
+  }
+  if (!any) return output;
+  const auto backward = [=](const std::vector<Tensor>& gradients) {
+    const AttentionGradients back = relative_position_attention_backward(
+        gradients[0], leaves[0], leaves[1], leaves[2], bounds, heads, key_mask,
+        {leaves[3], positions.left, Tensor(), Tensor(), Tensor()}, weight_factors);
+    Tape::add_gradient(leaves[0], back.query);
+    Tape::add_gradient(leaves[1], back.key);
+    Tape::add_gradient(leaves[2], back.value);
+    if (back.distance_embedding.defined()) {
+      Tape::add_gradient(leaves[3], back.distance_embedding);
+    }
+  };
+  return tape.record({output}, backward)[0];
+}
+
 std::vector<float> rotary_frequencies(int64_t head_dim, double base) {
   std::vector<float> frequencies;
   for (int64_t i = 0; i < head_dim; i += 2) {
@@ -232,6 +298,12 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
   if (weight_factors.defined()) {
     check_tensor(kAttention, "weight_factors", weight_factors, query.dtype(),
                  {heads * sum_of_squares(offsets)});
+  }
+  Tape* const tape = query.dtype() == DType::kFloat32 ? Tape::recording() : nullptr;
+  if (tape != nullptr && !return_weights) {
+    const Tensor bounds = aten::contiguous(offsets);
+    return {record(*tape, query, key, value, bounds, heads, key_mask, positions, weight_factors),
+            Tensor()};
   }
   if (GradMode::enabled() || query.dtype() == DType::kFloat64 || weight_factors.defined()) {
     return composite::relative_position_attention(query, key, value, aten::contiguous(offsets),

@@ -34,7 +34,8 @@ struct AttentionOutput {
 //                      the softmax (dropout); undefined: they are not
 // Excluded keys have weight 0; an utterance without any valid key weighs all its keys alike. All
 // tensors are on the CPU. Where gradients are enabled or factors given, the composite runs, whose
-// memory grows with the square of time, elsewhere the kernel, whose memory grows with time only
+// memory grows with the square of time (with a tape on the way back only, and for one utterance at
+// a time unless positions are `relative`), elsewhere the kernel, whose memory grows with time only
 // (but for the weights) and whose rows of an utterance do not depend on the batch, to the last bit.
 // Throws std::invalid_argument when a shape, dtype, device or offset does not fit.
 AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,

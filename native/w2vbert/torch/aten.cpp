@@ -226,9 +226,9 @@ Tensor gelu(const Tensor& x, const std::string& approximate) {
   return call("aten::gelu", "", {{x}, {approximate}});
 }
 
-void backward(const Tensor& output, const Tensor& gradient) {
+void backward(const Tensor& output, const Tensor& gradient, bool keep) {
   call_many("aten::_backward", "",
-            {{output}, {TensorList{}}, optional(gradient), {None{}}, {false}}, 0);
+            {{output}, {TensorList{}}, optional(gradient), {keep, true}, {false}}, 0);
 }
 
 }  // namespace w2vbert::aten

@@ -77,7 +77,8 @@ Tensor unary(const char* op, const Tensor& x);
 // approximate: "none" or "tanh"
 Tensor gelu(const Tensor& x, const std::string& approximate);
 // Adds the gradients of the sum of output * gradient to those of the leaves that `output` was
-// computed from (see torch/autograd.h). A scalar needs no gradient: it counts as 1.
-void backward(const Tensor& output, const Tensor& gradient = Tensor());
+// computed from (see torch/autograd.h). A scalar needs no gradient: it counts as 1. What was kept
+// for it is given back, so that there is no second pass, unless `keep`.
+void backward(const Tensor& output, const Tensor& gradient = Tensor(), bool keep = false);
 
 }  // namespace w2vbert::aten

@@ -13,12 +13,6 @@ bool impl_requires_grad(const void* tensor_impl) asm("_ZNK3c1010TensorImpl13requ
 
 namespace {
 
-// An at::Tensor is one pointer.
-void* impl_of(const Tensor& tensor) {
-  if (!tensor.defined()) throw std::logic_error("an undefined tensor has no gradient");
-  return *reinterpret_cast<void**>(tensor.handle());
-}
-
 bool is_defined(AtenTensorHandle handle) {
   bool defined = false;
   if (aoti_torch_is_defined(handle, &defined) != 0) {
@@ -29,7 +23,21 @@ bool is_defined(AtenTensorHandle handle) {
 
 }  // namespace
 
+// An at::Tensor is one pointer.
+void* impl_of(const Tensor& tensor) {
+  if (!tensor.defined()) throw std::logic_error("an undefined tensor has no gradient");
+  return *reinterpret_cast<void**>(tensor.handle());
+}
+
 bool requires_grad(const Tensor& tensor) { return impl_requires_grad(impl_of(tensor)); }
+
+bool is_leaf(const Tensor& tensor) {
+  StableIValue stack[] = {reinterpret_cast<StableIValue>(tensor.new_handle())};
+  if (torch_call_dispatcher("aten::is_leaf", "", stack, kTorchAbiVersion) != 0) {
+    throw std::runtime_error("LibTorch could not tell whether a tensor is a leaf");
+  }
+  return (stack[0] & 0xff) != 0;
+}
 
 Tensor gradient(const Tensor& leaf) {
   const AtenTensorHandle grad = mutable_grad(impl_of(leaf));

@@ -12,6 +12,12 @@ namespace w2vbert {
 // Whether gradients are recorded for `tensor`: it is a leaf that was marked, or computed from one.
 bool requires_grad(const Tensor& tensor);
 
+// Whether `tensor` was not computed from tensors that take gradients.
+bool is_leaf(const Tensor& tensor);
+
+// The address that all references to one tensor share.
+void* impl_of(const Tensor& tensor);
+
 // What backward passes have added up for a marked leaf, in its own memory; undefined if none
 // reached it. A leaf must not be read and written by several threads at once.
 Tensor gradient(const Tensor& leaf);
