@@ -12,6 +12,7 @@ module io.github.w2vbert {
   exports io.github.w2vbert;
   exports io.github.w2vbert.decoding;
   exports io.github.w2vbert.hub;
+  exports io.github.w2vbert.training;
   exports io.github.w2vbert.transcript;
 
   // JavaCPP reads annotations and fields of the generated classes; Jackson makes records.
