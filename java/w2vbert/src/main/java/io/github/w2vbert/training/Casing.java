@@ -5,6 +5,8 @@ import java.util.Locale;
 
 /** What happens to the case of texts before a model learns them or is judged by them. */
 public enum Casing {
+  /** That of the vocabulary; {@link #LOWER} for a new one. */
+  AUTO,
   /** All lower case. */
   LOWER,
   /** All upper case. */
@@ -16,7 +18,7 @@ public enum Casing {
     return switch (this) {
       case LOWER -> text.toLowerCase(Locale.ROOT);
       case UPPER -> text.toUpperCase(Locale.ROOT);
-      case KEEP -> text;
+      case AUTO, KEEP -> text;
     };
   }
 

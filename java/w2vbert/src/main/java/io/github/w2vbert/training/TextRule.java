@@ -1,5 +1,6 @@
 package io.github.w2vbert.training;
 
+import io.github.w2vbert.Tokenizer;
 import java.util.Objects;
 
 /**
@@ -10,8 +11,8 @@ import java.util.Objects;
  * @param ignored the characters that go
  */
 public record TextRule(Casing casing, String ignored) {
-  /** Lower case; nothing goes. */
-  public static final TextRule DEFAULT = new TextRule(Casing.LOWER, "");
+  /** The case of the vocabulary; nothing goes. */
+  public static final TextRule DEFAULT = new TextRule(Casing.AUTO, "");
 
   /** Checks that nothing is null. */
   public TextRule {
@@ -29,7 +30,18 @@ public record TextRule(Casing casing, String ignored) {
     return new TextRule(casing, characters);
   }
 
-  /** A text by this rule. */
+  /**
+   * This rule with a definite case.
+   *
+   * @param tokenizer null for one that is yet to be made
+   */
+  TextRule resolve(Tokenizer tokenizer) {
+    return casing != Casing.AUTO
+        ? this
+        : withCasing(tokenizer == null ? Casing.LOWER : Casing.of(tokenizer));
+  }
+
+  /** A text by this rule; its case is definite. */
   public String apply(String text) {
     StringBuilder kept = new StringBuilder(text.length());
     text.codePoints()
