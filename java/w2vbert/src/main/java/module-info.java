@@ -20,4 +20,6 @@ module io.github.w2vbert {
       org.bytedeco.javacpp;
   opens io.github.w2vbert to
       com.fasterxml.jackson.databind;
+  opens io.github.w2vbert.training to
+      com.fasterxml.jackson.databind;
 }

@@ -1,0 +1,125 @@
+package io.github.w2vbert.training;
+
+import io.github.w2vbert.Features;
+import io.github.w2vbert.LoadOptions;
+import io.github.w2vbert.ModelTraining;
+import io.github.w2vbert.ParameterInfo;
+import io.github.w2vbert.RaggedFeatures;
+import io.github.w2vbert.Tensor;
+import io.github.w2vbert.TrainingOptions;
+import io.github.w2vbert.TrainingStep;
+import io.github.w2vbert.Wav2Vec2BertConfig;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A model of the library. */
+final class ModelLearner implements Learner {
+  private final TrainingTask task;
+  private final ModelTraining training;
+  private final boolean averages;
+
+  private ModelLearner(TrainingTask task, ModelTraining training, boolean averages) {
+    this.task = task;
+    this.training = training;
+    this.averages = averages;
+  }
+
+  /**
+   * Opens such models.
+   *
+   * @param options of which the seed is replaced
+   */
+  record Factory(TrainingOptions options) implements Learner.Factory {
+    @Override
+    public Learner open(
+        TrainingTask task, Path model, Wav2Vec2BertConfig config, boolean newHead, long seed) {
+      TrainingOptions seeded = options.withSeed(seed);
+      ModelTraining training;
+      if (model == null) {
+        training = ModelTraining.initialize(task.model(), config, seeded);
+      } else {
+        LoadOptions load = LoadOptions.DEFAULT.withConfig(config).withMissingInitialized(seed);
+        training =
+            ModelTraining.fromPretrained(
+                task.model(),
+                model,
+                newHead ? load.withMismatchedSizesIgnored(seed) : load,
+                seeded);
+      }
+      return new ModelLearner(task, training, options.averageDecay() > 0);
+    }
+  }
+
+  @Override
+  public List<String> drawn() {
+    List<String> names = new ArrayList<>(training.loadReport().missing());
+    names.addAll(training.loadReport().mismatched());
+    return names;
+  }
+
+  @Override
+  public long parameters() {
+    return training.parameters().stream().mapToLong(ParameterInfo::elements).sum();
+  }
+
+  @Override
+  public double accumulate(Features features, Tensor labels, double weight) {
+    return training.accumulate(features, labels, weight).loss();
+  }
+
+  @Override
+  public Step step(double learningRate) {
+    TrainingStep step = training.step(learningRate);
+    return new Step(step.gradientNorm(), step.applied());
+  }
+
+  @Override
+  public Scorer scorer() {
+    useAverage(true);
+    ModelScorer scorer = ModelScorer.of(training.model(task.model()));
+    return new Scorer() {
+      @Override
+      public List<Scores> score(RaggedFeatures features) {
+        return scorer.score(features);
+      }
+
+      @Override
+      public void close() {
+        scorer.close();
+        useAverage(false);
+      }
+    };
+  }
+
+  @Override
+  public void savePretrained(Path directory) {
+    useAverage(true);
+    try {
+      training.savePretrained(directory);
+    } finally {
+      useAverage(false);
+    }
+  }
+
+  private void useAverage(boolean on) {
+    if (averages) {
+      training.useAverage(on);
+    }
+  }
+
+  @Override
+  public void saveState(Path file) {
+    training.saveState(file);
+  }
+
+  @Override
+  public void loadState(Path file) {
+    training.loadState(file);
+  }
+
+  @Override
+  public void close() {
+    training.close();
+  }
+}

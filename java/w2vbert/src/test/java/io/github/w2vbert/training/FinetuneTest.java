@@ -1,0 +1,154 @@
+package io.github.w2vbert.training;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.github.w2vbert.Audio;
+import io.github.w2vbert.TrainingOptions;
+import io.github.w2vbert.Transcriber;
+import io.github.w2vbert.Wav2Vec2BertConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The trainer with models of the library. */
+class FinetuneTest {
+  private static final Path GOLDEN = Path.of(System.getProperty("w2vbert.golden")).resolve("e2e");
+
+  @TempDir private Path folder;
+
+  /** Speech of three recordings, one of them in two parts. */
+  private static List<Utterance> speech() {
+    Path plain = GOLDEN.resolve("ctc_plain/audio_0.wav").toAbsolutePath();
+    Path first = GOLDEN.resolve("ctc_adapter_batch/audio_0.wav").toAbsolutePath();
+    Path second = GOLDEN.resolve("ctc_adapter_batch/audio_1.wav").toAbsolutePath();
+    return List.of(
+        new Utterance(plain, 0, 0.7, "Go forward", null, List.of(), null, "speech:1"),
+        new Utterance(
+            plain, 0.5, Double.POSITIVE_INFINITY, "ten meters", null, List.of(), null, "speech:2"),
+        Utterance.ofText(first, "turn"),
+        Utterance.ofText(second, "stop now"));
+  }
+
+  private static Wav2Vec2BertConfig config() {
+    return Tones.config().toBuilder()
+        .hiddenSize(64)
+        .outputHiddenSize(64)
+        .numHiddenLayers(2)
+        .intermediateSize(128)
+        .hiddenDropout(0)
+        .attentionDropout(0)
+        .activationDropout(0)
+        .featProjDropout(0)
+        .finalDropout(0)
+        .conformerConvDropout(0)
+        .layerdrop(0)
+        .build();
+  }
+
+  @Test
+  void fourClipsAreLearntByHeart() throws IOException {
+    Path output = folder.resolve("out");
+    TrainingResult result =
+        Trainer.builder(TrainingTask.CTC)
+            .config(config())
+            .train(speech())
+            .evaluation(speech())
+            .output(output)
+            .options(
+                TrainerOptions.DEFAULT
+                    .withMaxSteps(300)
+                    .withEpochs(0)
+                    .withLearningRate(3e-3)
+                    .withEvaluateEvery(50))
+            .build()
+            .run();
+
+    assertEquals(0, result.bestError(), result.toString());
+    try (Transcriber transcriber = Transcriber.fromPretrained(output)) {
+      Audio stop = Audio.read(speech().get(3).audio()).resample(16_000);
+      assertEquals("stop now", transcriber.transcribe(stop).text());
+    }
+  }
+
+  /** Dropout, layerdrop and SpecAugment draw: their random state goes on, too. */
+  static Trainer.Builder drawing(Path folder) throws IOException {
+    Wav2Vec2BertConfig config =
+        Tones.config().toBuilder()
+            .numHiddenLayers(2)
+            .layerdrop(0.2)
+            .hiddenDropout(0.1)
+            .applySpecAugment(true)
+            .maskTimeProb(0.2)
+            .maskTimeLength(3)
+            .build();
+    Trainer.Builder trainer = TrainerTest.trainer(folder);
+    return trainer
+        .config(config)
+        .options(trainer.options.withLearningRate(1e-3))
+        .training(TrainingOptions.DEFAULT.withAverageDecay(0.9));
+  }
+
+  @Test
+  void aKilledRunGoesOnToTheSameLosses() throws Exception {
+    drawing(folder).output(folder.resolve("whole")).build().run();
+    TrainerTest.kill(folder, 8, "model");
+
+    Trainer.Builder trainer = drawing(folder);
+    trainer.options(trainer.options.withCheckpointEvery(3)).resume(true).build().run();
+
+    TrainerTest.requireSameSteps(
+        TrainerTest.steps(folder.resolve("whole")), TrainerTest.steps(folder.resolve("out")));
+    assertEquals(
+        TrainerTest.log(folder.resolve("whole"), "evaluation"),
+        TrainerTest.log(folder.resolve("out"), "evaluation"));
+  }
+
+  @Test
+  void aTunedModelBeginsWithTheCheckpoint() throws IOException {
+    Path base = folder.resolve("base");
+    Trainer.Builder trainer = TrainerTest.trainer(folder);
+    trainer
+        .training(TrainingOptions.DEFAULT)
+        .options(trainer.options.withLearningRate(2e-3).withEpochs(12));
+    TrainingResult first = trainer.output(base).build().run();
+    assertTrue(first.bestError() < 0.5, first.toString());
+
+    TrainingResult second =
+        trainer
+            .model(base)
+            .options(trainer.options.withLearningRate(0).withEpochs(1))
+            .output(folder.resolve("tuned"))
+            .build()
+            .run();
+
+    assertEquals(first.bestError(), second.bestError());
+    assertEquals(
+        0, TrainerTest.log(folder.resolve("tuned"), "begin").get(0).get("drawnParameters").size());
+  }
+
+  @Test
+  void aHeadForAnotherTaskIsDrawn() throws IOException {
+    Path base = folder.resolve("base");
+    Trainer.Builder trainer = TrainerTest.trainer(folder);
+    trainer
+        .training(TrainingOptions.DEFAULT)
+        .options(trainer.options.withEpochs(1))
+        .output(base)
+        .build()
+        .run();
+    Trainer.builder(TrainingTask.CTC)
+        .model(base)
+        .train(speech())
+        .options(TrainerOptions.DEFAULT.withEpochs(1))
+        .output(folder.resolve("ctc"))
+        .build()
+        .run();
+    String names =
+        TrainerTest.log(folder.resolve("ctc"), "begin").get(0).get("drawnParameters").toString();
+    assertTrue(names.contains("lm_head.weight") && names.contains("lm_head.bias"), names);
+    assertTrue(!names.contains("encoder.layers"), names);
+  }
+}

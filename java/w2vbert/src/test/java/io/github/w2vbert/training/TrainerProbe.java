@@ -1,0 +1,36 @@
+package io.github.w2vbert.training;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** Trains in a process of its own, which {@link TrainerTest} kills. */
+public final class TrainerProbe {
+  private TrainerProbe() {}
+
+  /**
+   * Prints the number of each step.
+   *
+   * @param arguments the folder of the recordings and the result; "linear" or "model"
+   */
+  public static void main(String[] arguments) throws IOException {
+    Path folder = Path.of(arguments[0]);
+    Trainer.Builder trainer =
+        arguments[1].equals("model") ? FinetuneTest.drawing(folder) : TrainerTest.trainer(folder);
+    trainer
+        .options(trainer.options.withCheckpointEvery(3))
+        .listener(
+            new TrainingListener() {
+              @Override
+              public void stepped(TrainingProgress progress) {
+                System.out.println(progress.step());
+                try {
+                  Thread.sleep(100); // to be killed in time
+                } catch (InterruptedException e) {
+                  throw new IllegalStateException(e);
+                }
+              }
+            })
+        .build()
+        .run();
+  }
+}
