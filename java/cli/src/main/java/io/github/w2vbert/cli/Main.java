@@ -28,6 +28,8 @@ import picocli.CommandLine.ScopeType;
       ClassifyCommand.class,
       SpeakersCommand.class,
       FramesCommand.class,
+      FinetuneCommand.class,
+      EvaluateCommand.class,
       ConvertCommand.class,
       InfoCommand.class,
       DoctorCommand.class,

@@ -3,6 +3,10 @@ package io.github.w2vbert.cli;
 import io.github.w2vbert.DType;
 import io.github.w2vbert.Pooling;
 import io.github.w2vbert.WeightType;
+import io.github.w2vbert.training.Casing;
+import io.github.w2vbert.training.NoiseKind;
+import io.github.w2vbert.training.Schedule;
+import io.github.w2vbert.training.TrainingTask;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -64,5 +68,45 @@ abstract class Words<T> implements ITypeConverter<T>, Iterable<String> {
         super.values.put(type.toString(), type);
       }
     }
+  }
+
+  /** What models learn. */
+  static final class Tasks extends Words<TrainingTask> {
+    Tasks() {
+      for (TrainingTask task : TrainingTask.values()) {
+        super.values.put(word(task), task);
+      }
+    }
+  }
+
+  /** How learning rates fall. */
+  static final class Schedules extends Words<Schedule.Shape> {
+    Schedules() {
+      for (Schedule.Shape shape : Schedule.Shape.values()) {
+        super.values.put(word(shape), shape);
+      }
+    }
+  }
+
+  /** Noise that can be made. */
+  static final class NoiseKinds extends Words<NoiseKind> {
+    NoiseKinds() {
+      for (NoiseKind kind : NoiseKind.values()) {
+        super.values.put(word(kind), kind);
+      }
+    }
+  }
+
+  /** What happens to the case of texts. */
+  static final class Casings extends Words<Casing> {
+    Casings() {
+      for (Casing casing : Casing.values()) {
+        super.values.put(word(casing), casing);
+      }
+    }
+  }
+
+  private static String word(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
   }
 }
