@@ -166,7 +166,7 @@ final class FinetuneCommand implements Callable<Integer> {
       trainer.labels(labels);
     }
     if (model != null) {
-      trainer.model(ModelFolder.of(model, err));
+      trainer.model(ModelFolder.of(model, err)).base(model);
     }
     TrainingResult result;
     try (TrainingMonitor monitor = TrainingMonitor.of(err)) {

@@ -139,6 +139,8 @@ class FinetuneCommandTest {
       1
     };
     assertEquals(0, finetune(options).status());
+    String card = Files.readString(output.resolve("README.md"));
+    assertTrue(card.contains("base_model: \"" + first + "\""), card);
     Cli.Result again = finetune(options);
     assertEquals(
         "w2vbert: "

@@ -14,11 +14,11 @@ final class ClipCache {
   private long samples;
 
   /**
-   * @param maxSamples of 4 bytes that are kept
+   * @param maxSamples of 4 bytes that are kept, but no more than an eighth of the Java heap
    */
   ClipCache(int rate, long maxSamples) {
     this.rate = rate;
-    this.maxSamples = maxSamples;
+    this.maxSamples = Math.min(maxSamples, Runtime.getRuntime().maxMemory() / 8 / Float.BYTES);
   }
 
   Audio read(Path file) throws IOException {

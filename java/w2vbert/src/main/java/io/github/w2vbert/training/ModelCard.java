@@ -59,7 +59,7 @@ final class ModelCard {
         "pipeline_tag: "
             + (task == TrainingTask.CTC ? "automatic-speech-recognition" : "audio-classification"));
     if (settings.model != null) {
-      lines.add("base_model: " + quoted(settings.model.toString()));
+      lines.add("base_model: " + quoted(base(settings)));
     }
     lines.add("tags:");
     lines.add("- wav2vec2-bert");
@@ -74,7 +74,7 @@ final class ModelCard {
             + "`, "
             + (settings.model == null
                 ? "trained from chance"
-                : "fine-tuned from `" + settings.model + "`")
+                : "fine-tuned from `" + base(settings) + "`")
             + " by w2vbert. This library and transformers read it.");
     lines.add("");
     lines.add("Licence: " + (settings.licence.isEmpty() ? "not stated" : settings.licence) + ".");
@@ -117,6 +117,10 @@ final class ModelCard {
     lines.add("`" + settings.learners + "`");
     lines.add("");
     return String.join("\n", lines);
+  }
+
+  private static String base(Trainer.Builder settings) {
+    return settings.base.isEmpty() ? settings.model.toString() : settings.base;
   }
 
   /** As a text of YAML, which takes JSON's quotes. */

@@ -210,6 +210,7 @@ public final class Trainer {
     Learner.Factory learners = new ModelLearner.Factory(TrainingOptions.DEFAULT);
     String command = "";
     String licence = "";
+    String base = "";
     String data = "";
     boolean resume;
 
@@ -231,6 +232,7 @@ public final class Trainer {
       learners = other.learners;
       command = other.command;
       licence = other.licence;
+      base = other.base;
       data = other.data;
       resume = other.resume;
     }
@@ -310,6 +312,12 @@ public final class Trainer {
     /** Sets what the model card says: the licence, as the hub names it, such as apache-2.0. */
     public Builder licence(String value) {
       licence = Objects.requireNonNull(value, "licence");
+      return this;
+    }
+
+    /** Sets what the model card calls the checkpoint; without it that is its folder. */
+    public Builder base(String value) {
+      base = Objects.requireNonNull(value, "base");
       return this;
     }
 

@@ -337,6 +337,9 @@ final class TrainingRun implements AutoCloseable {
     if (evaluatedStep != step && bestStep != step) {
       evaluate();
     }
+    if (bestStep == NOT_YET) { // no evaluation was finite
+      saveModel();
+    }
     if (last.step() != step) {
       saveCheckpoint();
     }

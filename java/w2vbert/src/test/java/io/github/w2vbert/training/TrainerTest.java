@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.w2vbert.FeatureExtractor;
 import io.github.w2vbert.Features;
+import io.github.w2vbert.RaggedFeatures;
 import io.github.w2vbert.Tensor;
 import io.github.w2vbert.W2vBertException;
 import io.github.w2vbert.Wav2Vec2BertConfig;
@@ -19,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
@@ -398,6 +400,74 @@ class TrainerTest {
     assertEquals(
         List.of("step-0000000006", "step-0000000008", "step-0000000009"),
         names(folder.resolve("out/checkpoints")));
+  }
+
+  /** Says token 1 whatever it hears. */
+  private record WordyLearner(Wav2Vec2BertConfig config) implements Learner, Scorer {
+    @Override
+    public List<String> drawn() {
+      return List.of();
+    }
+
+    @Override
+    public long parameters() {
+      return 0;
+    }
+
+    @Override
+    public double accumulate(Features features, Tensor labels, double weight) {
+      return 1;
+    }
+
+    @Override
+    public Step step(double learningRate) {
+      return new Step(1, true);
+    }
+
+    @Override
+    public Scorer scorer() {
+      return this;
+    }
+
+    @Override
+    public List<Scores> score(RaggedFeatures features) {
+      float[] values = new float[config.vocabSize()];
+      values[1] = 9;
+      return Collections.nCopies(features.utterances(), new Scores(values, 1, values.length));
+    }
+
+    @Override
+    public void savePretrained(Path directory) {
+      config.savePretrained(directory);
+    }
+
+    @Override
+    public void saveState(Path file) {}
+
+    @Override
+    public void loadState(Path file) {}
+
+    @Override
+    public void close() {}
+  }
+
+  /** Words where none are expected are infinitely many. */
+  @Test
+  void withoutAFiniteErrorTheLastModelIsKept() throws IOException {
+    Learner.Factory wordy = (task, model, config, newHead, seed) -> new WordyLearner(config);
+    TrainingResult result =
+        Trainer.builder(TrainingTask.CTC)
+            .config(Tones.config())
+            .train(List.of(Utterance.ofText(Tones.write(folder, 1, 1).get(0).audio(), "a")))
+            .evaluation(List.of(Utterance.ofText(Tones.write(folder, 1, 2).get(0).audio(), "")))
+            .output(folder.resolve("out"))
+            .options(TrainerOptions.DEFAULT.withEpochs(2))
+            .learners(wordy)
+            .build()
+            .run();
+    assertEquals(Double.POSITIVE_INFINITY, result.bestError());
+    assertEquals(2, result.bestStep());
+    assertTrue(Files.exists(folder.resolve("out/config.json")));
   }
 
   @Test
