@@ -38,11 +38,11 @@ import java.util.stream.Stream;
  * }</pre>
  *
  * <p>The output folder is a model that this library and the reference read, the best so far by
- * {@link Evaluation#error} (without data to evaluate the last one): {@code config.json}, {@code
- * model.safetensors}, {@code preprocessor_config.json}, for CTC the tokenizer's files, and {@code
- * README.md}, a model card. Beside it lie {@code log.jsonl}, {@code curves.html} and {@code
- * checkpoints}, from which a run that ended in any way goes on as if it had not, to the same
- * losses.
+ * {@link Evaluation#error}, of equals by loss (without data to evaluate the last one): {@code
+ * config.json}, {@code model.safetensors}, {@code preprocessor_config.json}, for CTC the
+ * tokenizer's files, and {@code README.md}, a model card. Beside it lie {@code log.jsonl}, {@code
+ * curves.html} and {@code checkpoints}, from which a run that ended in any way goes on as if it had
+ * not, to the same losses.
  *
  * <p>A trainer runs once, on the thread that calls it.
  */

@@ -27,6 +27,7 @@ final class TrainingRun implements AutoCloseable {
   private double loss;
   private long bestStep;
   private double bestError;
+  private double bestLoss;
   private int badBatches;
   private TrainerState last; // as it was saved
 
@@ -57,6 +58,7 @@ final class TrainingRun implements AutoCloseable {
     loss = state.loss();
     bestStep = state.bestStep();
     bestError = state.bestError();
+    bestLoss = state.bestLoss();
     badBatches = state.badBatches();
     last = state;
     corpus = read("training", settings.train, setup.training(), options.batchSeconds());
@@ -289,7 +291,9 @@ final class TrainingRun implements AutoCloseable {
               scorer,
               done -> listener.advanced("evaluating", done, count));
     }
-    boolean isBest = evaluation.error() < bestError;
+    boolean isBest =
+        evaluation.error() < bestError
+            || (evaluation.error() == bestError && evaluation.loss() < bestLoss);
     ObjectNode event =
         TrainingLog.event("evaluation")
             .put("step", step)
@@ -305,6 +309,7 @@ final class TrainingRun implements AutoCloseable {
     if (isBest) {
       best = evaluation;
       bestError = evaluation.error();
+      bestLoss = evaluation.loss();
       saveModel();
     }
     Curves.write(settings.output);
@@ -326,6 +331,7 @@ final class TrainingRun implements AutoCloseable {
             loss,
             bestStep,
             bestError,
+            bestLoss,
             badBatches,
             log.bytes(),
             last.settings());
@@ -336,9 +342,6 @@ final class TrainingRun implements AutoCloseable {
   private void finish() {
     if (evaluatedStep != step && bestStep != step) {
       evaluate();
-    }
-    if (bestStep == NOT_YET) { // no evaluation was finite
-      saveModel();
     }
     if (last.step() != step) {
       saveCheckpoint();

@@ -402,8 +402,15 @@ class TrainerTest {
         names(folder.resolve("out/checkpoints")));
   }
 
-  /** Says token 1 whatever it hears. */
-  private record WordyLearner(Wav2Vec2BertConfig config) implements Learner, Scorer {
+  /** Always says token 1, with more certainty after every step. */
+  private static final class WordyLearner implements Learner, Scorer {
+    private final Wav2Vec2BertConfig config;
+    private float certainty;
+
+    WordyLearner(Wav2Vec2BertConfig config) {
+      this.config = config;
+    }
+
     @Override
     public List<String> drawn() {
       return List.of();
@@ -421,6 +428,7 @@ class TrainerTest {
 
     @Override
     public Step step(double learningRate) {
+      certainty++;
       return new Step(1, true);
     }
 
@@ -432,7 +440,7 @@ class TrainerTest {
     @Override
     public List<Scores> score(RaggedFeatures features) {
       float[] values = new float[config.vocabSize()];
-      values[1] = 9;
+      values[1] = certainty;
       return Collections.nCopies(features.utterances(), new Scores(values, 1, values.length));
     }
 
@@ -451,22 +459,32 @@ class TrainerTest {
     public void close() {}
   }
 
-  /** Words where none are expected are infinitely many. */
+  private TrainingResult wordy(String training, String expected) throws IOException {
+    Path audio = Tones.write(folder, 1, 1).get(0).audio();
+    return Trainer.builder(TrainingTask.CTC)
+        .config(Tones.config())
+        .train(List.of(Utterance.ofText(audio, training)))
+        .evaluation(List.of(Utterance.ofText(audio, expected)))
+        .output(folder.resolve("out"))
+        .options(TrainerOptions.DEFAULT.withEpochs(3))
+        .learners((task, model, config, newHead, seed) -> new WordyLearner(config))
+        .build()
+        .run();
+  }
+
   @Test
-  void withoutAFiniteErrorTheLastModelIsKept() throws IOException {
-    Learner.Factory wordy = (task, model, config, newHead, seed) -> new WordyLearner(config);
-    TrainingResult result =
-        Trainer.builder(TrainingTask.CTC)
-            .config(Tones.config())
-            .train(List.of(Utterance.ofText(Tones.write(folder, 1, 1).get(0).audio(), "a")))
-            .evaluation(List.of(Utterance.ofText(Tones.write(folder, 1, 2).get(0).audio(), "")))
-            .output(folder.resolve("out"))
-            .options(TrainerOptions.DEFAULT.withEpochs(2))
-            .learners(wordy)
-            .build()
-            .run();
+  void ofModelsWithEqualErrorThatWithTheSmallestLossIsKept() throws IOException {
+    TrainingResult result = wordy("a", "a");
+    assertEquals(0, result.bestError());
+    assertEquals(3, result.bestStep());
+  }
+
+  /** Words where none are expected are infinitely many; the loss grows with the certainty. */
+  @Test
+  void withoutAFiniteErrorTheSmallestLossDecides() throws IOException {
+    TrainingResult result = wordy("a", "");
     assertEquals(Double.POSITIVE_INFINITY, result.bestError());
-    assertEquals(2, result.bestStep());
+    assertEquals(1, result.bestStep());
     assertTrue(Files.exists(folder.resolve("out/config.json")));
   }
 
