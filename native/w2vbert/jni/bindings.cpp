@@ -75,19 +75,22 @@ using nlohmann::json;
 // it, and up to 20 KiB that it guards at the end of a stack.
 constexpr int64_t kStackOfCall = 160 * 1024;
 
+// Backward passes run within backward passes where layers are computed again.
+constexpr int64_t kStackOfTraining = 320 * 1024;
+
 // An overflow of the stack in native code would end the process.
-void require_stack() {
+void require_stack(int64_t bytes) {
   const int64_t left = stack_left();
-  if (left >= kStackOfCall) return;
+  if (left >= bytes) return;
   throw std::logic_error("this thread has " + std::to_string(left) +
-                         " bytes of stack left; expected at least " + std::to_string(kStackOfCall));
+                         " bytes of stack left; expected at least " + std::to_string(bytes));
 }
 
 // Runs `body` and turns its exceptions into the form that bindings.h promises.
 template <typename Body>
 auto guarded(const Body& body) -> decltype(body()) {
   try {
-    require_stack();
+    require_stack(kStackOfCall);
     return body();
   } catch (const std::invalid_argument& e) {
     throw std::runtime_error(std::string("argument: ") + e.what());
@@ -115,7 +118,12 @@ auto computing(const Body& body, bool gradients = false) -> decltype(body()) {
 
 template <typename Body>
 auto training(const Body& body) -> decltype(body()) {
-  return computing(body, true);
+  return computing(
+      [&] {
+        require_stack(kStackOfTraining);
+        return body();
+      },
+      true);
 }
 
 // The record as Java's JSON library writes it; its values are checked there.

@@ -22,8 +22,8 @@ struct Encoder {
   };
 
   Encoder(const Scope& scope, const Config& config);
-  // Rows that are not valid enter the first layer as zeros. Training gives no
-  // attentions; a layer that it leaves out has its input as hidden state.
+  // Rows that are not valid enter the first layer as zeros. Training gives no attentions; a layer
+  // that it leaves out has its input as hidden state.
   Output operator()(Tensor x, const Layout& layout, const Request& request,
                     TrainingPass* training) const;
 

@@ -612,4 +612,35 @@ class ModelTrainingTest {
       assertEquals(3, finished.get());
     }
   }
+
+  @Test
+  void aShortStackIsRefusedOrEnough() throws InterruptedException {
+    Wav2Vec2BertConfig config = random().addAdapter(true).build();
+    try (ModelTraining training =
+        ctc(config, TrainingOptions.DEFAULT.withGradientCheckpointing(true))) {
+      accumulate(training, 0);
+      AtomicInteger trained = new AtomicInteger();
+      AtomicInteger refused = new AtomicInteger();
+      for (int kilobytes = 200; kilobytes <= 1000; kilobytes += 20) {
+        Thread thread =
+            new Thread(
+                null,
+                () -> {
+                  try {
+                    accumulate(training, 1);
+                    trained.incrementAndGet();
+                  } catch (IllegalStateException e) {
+                    assertTrue(e.getMessage().contains("bytes of stack left"), e.getMessage());
+                    refused.incrementAndGet();
+                  }
+                },
+                "short",
+                kilobytes << 10);
+        thread.start();
+        thread.join();
+      }
+      assertEquals(41, trained.get() + refused.get());
+      assertTrue(trained.get() > 20 && refused.get() > 0);
+    }
+  }
 }
