@@ -47,8 +47,8 @@ class BigModelTest {
       Path.of(System.getProperty("basedir", "")).toAbsolutePath().resolve("target/big");
   private static final Path WEIGHTS = FOLDER.resolve("model.safetensors");
 
-  /** That 30 s of audio may take beside the weights. */
-  private static final int MOST_MEGABYTES = 120;
+  /** That 30 s of audio may take beside the weights; 112 to 122 were seen. */
+  private static final int MOST_MEGABYTES = 140;
 
   private static final int CHUNK = 1 << 20; // elements that one work item computes
   private static final JsonNode CASE = Golden.json(RECORDED.resolve("case.json"));

@@ -58,7 +58,9 @@ class CharacterVocabularyTest {
   @Test
   void rulesMakeTextsThatAModelCanWrite() {
     TextRule rule = TextRule.DEFAULT.withIgnored(",.!\u00A1");
-    assertEquals("hello world", rule.apply(" \u00A1Hello,\u00A0\n WORLD!. "));
+    String text = " \u00A1Hello,\u00A0\n WORLD!. ";
+    assertEquals("Hello WORLD", rule.apply(text));
+    assertEquals("hello world", rule.resolve(null).apply(text));
     assertEquals("\u00C4 B", rule.withCasing(Casing.UPPER).apply("\u00E4 b"));
     assertEquals("\u00E4 B", rule.withCasing(Casing.KEEP).apply("\u00E4 B"));
   }
