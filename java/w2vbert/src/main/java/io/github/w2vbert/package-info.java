@@ -28,8 +28,14 @@
  * carrier; while it computes it does. Loading a model, small native calls and {@link
  * io.github.w2vbert.FbankStream} do not wait.
  *
- * <p>A call needs 192 KiB of its thread's stack and throws {@link java.lang.IllegalStateException}
- * if less is left.
+ * <p>A call needs 192 KiB of its thread's stack, one of {@link io.github.w2vbert.ModelTraining} 320
+ * KiB, and throws {@link java.lang.IllegalStateException} if less is left.
+ *
+ * <h2>Training</h2>
+ *
+ * {@link io.github.w2vbert.ModelTraining} computes gradients and steps of AdamW, for loops of your
+ * own; the package {@code io.github.w2vbert.training} has a trainer around it, from manifests of
+ * recordings to a folder that can be opened. Models that are not in training never change.
  *
  * <h2>Native libraries</h2>
  *
