@@ -5,6 +5,7 @@ import io.github.w2vbert.hub.HubClient;
 import io.github.w2vbert.internal.NativeFeatureExtractor;
 import io.github.w2vbert.internal.NativeFeatures;
 import io.github.w2vbert.internal.NativeTensor;
+import io.github.w2vbert.internal.TextFile;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
@@ -114,7 +115,7 @@ public final class FeatureExtractor implements AutoCloseable {
    * @throws W2vBertException if it cannot be written; nothing is left half-written
    */
   public void savePretrained(Path directory) {
-    Json.write(directory.resolve(FILE), toJson());
+    TextFile.write(directory.resolve(FILE), toJson());
   }
 
   /** Samples per second that audio must have. */

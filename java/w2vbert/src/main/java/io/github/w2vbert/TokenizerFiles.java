@@ -12,6 +12,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.w2vbert.internal.TextFile;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.file.Files;
@@ -290,7 +291,7 @@ final class TokenizerFiles {
     } catch (JsonProcessingException e) {
       throw new W2vBertException("cannot write " + file + ": " + e.getMessage(), e);
     }
-    Json.write(file, text);
+    TextFile.write(file, text);
   }
 
   /**

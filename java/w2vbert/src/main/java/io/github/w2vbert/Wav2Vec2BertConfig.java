@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.w2vbert.hub.HubClient;
 import io.github.w2vbert.internal.Native;
+import io.github.w2vbert.internal.TextFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -123,7 +124,7 @@ public final class Wav2Vec2BertConfig {
    * @throws W2vBertException if it cannot be written; nothing is left half-written
    */
   public void savePretrained(Path directory) {
-    Json.write(directory.resolve("config.json"), toJson() + "\n");
+    TextFile.write(directory.resolve("config.json"), toJson() + "\n");
   }
 
   /** These options as they stand beside the weights of a model that was saved. */

@@ -13,7 +13,7 @@ package io.github.w2vbert;
  * <tr><td>float32</td><td>2.3 GB, mapped from the file</td><td>1</td><td>none</td></tr>
  * <tr><td>float16</td><td>1.2 GB</td><td>1; faster for less than a second of audio</td>
  *     <td>0.2 %</td></tr>
- * <tr><td>bfloat16</td><td>1.2 GB</td><td>as float16</td><td>1.3 %</td></tr>
+ * <tr><td>bfloat16</td><td>1.2 GB</td><td>as float16</td><td>1.6 %</td></tr>
  * <tr><td>int8</td><td>0.7 GB</td><td>about 1.5</td><td>1.7 %</td></tr>
  * </table>
  */

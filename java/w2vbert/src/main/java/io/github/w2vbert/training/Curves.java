@@ -4,15 +4,13 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.w2vbert.W2vBertException;
+import io.github.w2vbert.internal.TextFile;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.UUID;
 import java.util.stream.Collectors;
 
 /**
@@ -61,16 +59,16 @@ public final class Curves {
   public static void write(Path output) {
     Path log = output.resolve(TrainingLog.FILE);
     Path page = output.resolve("curves.html");
-    Path draft = output.resolve("." + UUID.randomUUID() + ".tmp");
     if (!Files.isRegularFile(log)) {
       throw new IllegalArgumentException(output + " has no " + TrainingLog.FILE);
     }
+    String text;
     try {
-      Files.writeString(draft, page(log), StandardCharsets.UTF_8);
-      Files.move(draft, page, StandardCopyOption.ATOMIC_MOVE);
+      text = page(log);
     } catch (IOException e) {
-      throw new W2vBertException("cannot write " + page + ": " + e, e);
+      throw new W2vBertException("cannot read " + log + ": " + e, e);
     }
+    TextFile.write(page, text);
   }
 
   private static String page(Path log) throws IOException {

@@ -1,16 +1,10 @@
 package io.github.w2vbert.training;
 
 import com.fasterxml.jackson.databind.node.TextNode;
-import io.github.w2vbert.W2vBertException;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
+import io.github.w2vbert.internal.TextFile;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.UUID;
 
 /** The README.md of a trained model, with the fields that the Hugging Face hub reads. */
 final class ModelCard {
@@ -28,17 +22,9 @@ final class ModelCard {
       Corpus evaluationCorpus,
       Evaluation best,
       long step) {
-    Path file = settings.output.resolve("README.md");
-    Path draft = settings.output.resolve("." + UUID.randomUUID() + ".tmp");
-    try {
-      Files.writeString(
-          draft,
-          text(settings, setup, corpus, evaluationCorpus, best, step),
-          StandardCharsets.UTF_8);
-      Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      throw new W2vBertException("cannot write " + file + ": " + e, e);
-    }
+    TextFile.write(
+        settings.output.resolve("README.md"),
+        text(settings, setup, corpus, evaluationCorpus, best, step));
   }
 
   private static String text(

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.net.httpserver.HttpExchange;
 import io.github.w2vbert.W2vBertException;
@@ -532,7 +531,6 @@ class DownloadTest extends HubTestCase {
   @Test
   void fullDiskIsNamed() throws IOException {
     Path full = Path.of("/dev/full"); // takes nothing, like a disk without space
-    assumeTrue(Files.exists(full));
     Files.createDirectories(partial(WEIGHTS).getParent());
     Files.createSymbolicLink(partial(WEIGHTS), full);
     assertFails("No space left on device; make room", () -> download(options()));
