@@ -236,19 +236,19 @@ void check_threads(int threads) {
                               std::to_string(kMostThreads));
 }
 
-// OpenMP's function in the library that LibTorch brought along, or nullptr. Looked up from
-// LibTorch, whose builds name their OpenMP library differently.
-void (*find_omp_set_num_threads())(int) {
+// A function of a library that LibTorch brought along, or nullptr. Looked up from LibTorch, whose
+// builds name their OpenMP and BLAS libraries differently.
+void (*find_setter(const char* name))(int) {
   void* handle = dlopen("libtorch_cpu.so", RTLD_LAZY | RTLD_NOLOAD);
   if (handle == nullptr) return nullptr;
-  void* symbol = dlsym(handle, "omp_set_num_threads");
+  void* symbol = dlsym(handle, name);
   dlclose(handle);
   return reinterpret_cast<void (*)(int)>(symbol);
 }
 
 // For the calling thread. Unchecked: it may be what the environment asked for, however large.
 void set_openmp_threads(int threads) {
-  static const auto set = find_omp_set_num_threads();
+  static const auto set = find_setter("omp_set_num_threads");
   if (set != nullptr) set(threads);
 }
 
@@ -311,6 +311,12 @@ void set_libtorch_thread_count(int threads) {
   libtorch_thread_count();  // on its first use in a thread LibTorch sets its own default, which
                             // ours must follow
   set_openmp_threads(threads);
+}
+
+void set_blas_thread_count(int threads) {
+  check_threads(threads);
+  const auto set = find_setter("openblas_set_num_threads");
+  if (set != nullptr) set(threads);
 }
 
 ComputeScope::ComputeScope(int threads)

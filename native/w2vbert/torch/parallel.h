@@ -48,6 +48,10 @@ void set_pool_size(int threads);
 int libtorch_thread_count();
 void set_libtorch_thread_count(int threads);
 
+// The number of threads of the OpenBLAS that LibTorch's matrix products use, for the whole process:
+// it has threads of its own beside OpenMP's. Does nothing if LibTorch has another BLAS.
+void set_blas_thread_count(int threads);
+
 // A call of the library on the calling thread. Until it ends, parallel_for uses up to `threads`
 // threads; LibTorch's operators use as many where gradients are enabled and one where they are not,
 // since there all that takes time is in our kernels. Afterwards everything is as before. `threads`

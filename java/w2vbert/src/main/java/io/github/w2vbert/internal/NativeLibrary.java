@@ -40,7 +40,7 @@ public final class NativeLibrary {
   static final String PLATFORM = "linux-x86_64";
 
   private static final String LIBTORCH = "libtorch_cpu.so";
-  private static final String OPENMP_DEFAULTS = "libw2vbert_openmp.so"; // before libgomp
+  private static final String THREAD_DEFAULTS = "libw2vbert_threads.so"; // before others
   private static final List<String> OPENBLAS_LIBRARIES =
       List.of("libquadmath.so.0", "libgfortran.so.5", "libopenblas.so.0");
   private static final List<String> TORCH_LIBRARIES =
@@ -184,7 +184,7 @@ public final class NativeLibrary {
 
   private static void loadFromFolder(Path folder) throws IOException {
     Path torch = Path.of(System.getProperty(LIBTORCH_PROPERTY, folder.toString()));
-    System.load(existing(folder, OPENMP_DEFAULTS, PATH_PROPERTY));
+    System.load(existing(folder, THREAD_DEFAULTS, PATH_PROPERTY));
     // An installed LibTorch brings its own BLAS and OpenMP, which its run path finds.
     for (String name : concat(OPENBLAS_LIBRARIES, List.of("libgomp.so.1"))) {
       if (Files.exists(torch.resolve(name))) {
@@ -219,7 +219,7 @@ public final class NativeLibrary {
 
   private static void loadFromClassPath() throws IOException {
     checkCacheFolder();
-    System.load(extractOwn(OPENMP_DEFAULTS).toString());
+    System.load(extractOwn(THREAD_DEFAULTS).toString());
     for (String name : OPENBLAS_LIBRARIES) {
       System.load(extract("org/bytedeco/openblas/" + PLATFORM + "/" + name, "openblas"));
     }
