@@ -517,6 +517,14 @@ double NativeTraining::accumulate(const NativeTensor* features, const NativeTens
   });
 }
 
+void NativeTraining::take_gradients(NativeTraining* other) {
+  training([&] { impl_->training.take_gradients(other->impl_->training); });
+}
+
+void NativeTraining::reseed(int64_t seed) {
+  guarded([&] { impl_->training.reseed(static_cast<uint64_t>(seed)); });
+}
+
 bool NativeTraining::step(double learning_rate, double* gradient_norm) {
   return training([&] {
     const ModelTraining::Step step = impl_->training.step(learning_rate);
@@ -700,6 +708,7 @@ void set_threads(int total, int per_call) {
   guarded([&] {
     set_pool_size(total);
     threads_per_call = per_call;
+    set_blas_thread_count(per_call);
   });
 }
 

@@ -137,6 +137,9 @@ class W2VBERT_API NativeTraining {
   /** Returns the loss; unless it is finite, no gradient was added. `attention_mask` may be null. */
   double accumulate(const NativeTensor* features, const NativeTensor* attention_mask,
                     const NativeTensor* labels, double weight);
+  /** Adds the gradients of another training of the same parameters, which then has none. */
+  void take_gradients(NativeTraining* other);
+  void reseed(int64_t seed);
   /** Writes the norm of the gradients; whether the step was made. */
   bool step(double learning_rate, double* gradient_norm);
   void zero_gradients();

@@ -199,6 +199,27 @@ ModelTraining::Step ModelTraining::step(double learning_rate) {
   return {norm, true};
 }
 
+void ModelTraining::take_gradients(ModelTraining& other) {
+  require_own_weights("taking gradients");
+  const auto same = [](const Parameter& mine, const Parameter& theirs) {
+    return mine.name == theirs.name && mine.leaf.raw_data() == theirs.leaf.raw_data();
+  };
+  if (&other == this || other.model_class_ != model_class_ ||
+      !std::equal(parameters_.begin(), parameters_.end(), other.parameters_.begin(),
+                  other.parameters_.end(), same)) {
+    throw std::invalid_argument("gradients of a " + other.model_class_ +
+                                " with other parameters; expected another training of the same " +
+                                model_class_);
+  }
+  for (size_t i = 0; i < parameters_.size(); ++i) {
+    const Parameter& from = other.parameters_[i];
+    if (!from.trained) continue;
+    const Tensor gradient = w2vbert::gradient(from.leaf);
+    if (gradient.defined()) Tape::add_gradient(parameters_[i].leaf, aten::detach(gradient));
+  }
+  other.zero_gradients();
+}
+
 void ModelTraining::zero_gradients() {
   for (const Parameter& parameter : parameters_) {
     if (parameter.trained) clear_gradient(parameter.leaf);

@@ -26,7 +26,9 @@ struct TrainingOptions {
   uint64_t seed = 0;
 };
 
-// Not for several threads at once. Functions that compute want gradients enabled.
+// Not for several threads at once. Functions that compute want gradients enabled. Several trainings
+// of the same parameters may accumulate gradients at the same time, each on a thread of its own,
+// while none of them changes the parameters.
 class ModelTraining {
  public:
   // `parameters` are all that the class asks for, float32 and contiguous, in memory that may be
@@ -49,6 +51,13 @@ class ModelTraining {
   // One step of AdamW for the parameters that have gradients; the others stay as they are, without
   // decay. Afterwards no parameter has gradients.
   Step step(double learning_rate);
+
+  // Adds the gradients of another training to these; afterwards it has none. Throws
+  // std::invalid_argument unless both train the same parameters of the same class.
+  void take_gradients(ModelTraining& other);
+
+  // Draws from now on as a training with this seed does from its beginning.
+  void reseed(uint64_t seed) { random_ = RandomStream(seed); }
 
   void zero_gradients();
   // Undefined if none has reached the parameter. Throws std::invalid_argument if there is no

@@ -35,8 +35,9 @@ import java.util.function.Supplier;
  *
  * <p>Random draws depend on the seed and on what was computed before, not on the number of threads:
  * the same calls after the same state draw the same. Calls wait for each other and compute on their
- * callers' threads, as calls of models do. After a call that failed for want of memory, gradients
- * may be incomplete: call {@link #zeroGradients}.
+ * callers' threads, as calls of models do; {@link #worker} computes several batches at the same
+ * time. After a call that failed for want of memory, gradients may be incomplete: call {@link
+ * #zeroGradients}.
  */
 public final class ModelTraining implements AutoCloseable {
   private static final Map<Class<?>, Function<NativeModel, Wav2Vec2BertPreTrainedModel>> CLASSES =
@@ -49,11 +50,18 @@ public final class ModelTraining implements AutoCloseable {
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Wav2Vec2BertPreTrainedModel model; // has the parameters that are trained
+  private final TrainingOptions options;
   private final NativeHandle<NativeTraining> handle;
 
   /** Takes over `model`. */
   private ModelTraining(Wav2Vec2BertPreTrainedModel model, TrainingOptions options) {
     this.model = model;
+    this.options = options;
+    handle = open(this, model, options);
+  }
+
+  private static NativeHandle<NativeTraining> open(
+      Object owner, Wav2Vec2BertPreTrainedModel model, TrainingOptions options) {
     String json;
     try {
       json = Json.MAPPER.writeValueAsString(options);
@@ -61,9 +69,8 @@ public final class ModelTraining implements AutoCloseable {
       throw new W2vBertException("cannot write " + options + " as JSON: " + e, e);
     }
     try (Lease<NativeModel> lease = model.lease()) {
-      handle =
-          new NativeHandle<>(
-              this, NativeHandle.create(() -> NativeTraining.create(lease.pointer(), json)));
+      return new NativeHandle<>(
+          owner, NativeHandle.create(() -> NativeTraining.create(lease.pointer(), json)));
     }
   }
 
@@ -176,17 +183,122 @@ public final class ModelTraining implements AutoCloseable {
    * @throws IllegalStateException if this, or a tensor, is closed, or {@link #useAverage} is on
    */
   public TrainingLoss accumulate(Features features, Tensor labels, double weight) {
+    return alone(() -> accumulate(handle, features, labels, weight));
+  }
+
+  private static TrainingLoss accumulate(
+      NativeHandle<NativeTraining> handle, Features features, Tensor labels, double weight) {
     Objects.requireNonNull(features, "features");
     Objects.requireNonNull(labels, "labels");
-    return computing(
+    return ComputeThreads.run(
+        () ->
+            handle.call(
+                training -> {
+                  try (Lease<NativeTensor> input = Tensor.lease(features.inputFeatures());
+                      Lease<NativeTensor> mask = Tensor.lease(features.attentionMask());
+                      Lease<NativeTensor> targets = Tensor.lease(labels)) {
+                    return new TrainingLoss(
+                        training.accumulate(
+                            input.pointer(), mask.pointer(), targets.pointer(), weight));
+                  }
+                }));
+  }
+
+  /**
+   * Draws from now on as a training with this seed does from its beginning. A batch whose draws
+   * follow from a seed of its own is trained alike by every {@link #worker}.
+   */
+  public void reseed(long seed) {
+    alone(() -> reseed(handle, seed));
+  }
+
+  private static Void reseed(NativeHandle<NativeTraining> handle, long seed) {
+    return handle.call(
         training -> {
-          try (Lease<NativeTensor> input = Tensor.lease(features.inputFeatures());
-              Lease<NativeTensor> mask = Tensor.lease(features.attentionMask());
-              Lease<NativeTensor> targets = Tensor.lease(labels)) {
-            return new TrainingLoss(
-                training.accumulate(input.pointer(), mask.pointer(), targets.pointer(), weight));
-          }
+          training.reseed(seed);
+          return null;
         });
+  }
+
+  /**
+   * A place of its own for gradients of the same parameters: several batches of a step are computed
+   * at the same time by as many workers, each on a thread of its own, if {@code
+   * w2vbert.concurrency} allows. Small models, which leave threads idle, learn faster so. Each
+   * worker takes the memory of one more set of gradients.
+   *
+   * @return to be closed by the caller; it draws as this training did at its beginning, see {@link
+   *     Worker#reseed}
+   */
+  public Worker worker() {
+    return new Worker(this);
+  }
+
+  /**
+   * Adds the gradients of a worker to those there are; afterwards the worker has none. To get the
+   * same bits again, call workers in the same order.
+   *
+   * @throws IllegalArgumentException if it is a worker of another training
+   * @throws IllegalStateException if this or the worker is closed, or {@link #useAverage} is on
+   */
+  public void collect(Worker worker) {
+    computing(
+        training ->
+            worker.call(
+                other -> {
+                  training.take_gradients(other);
+                  return null;
+                }));
+  }
+
+  /** Computes gradients beside its {@link ModelTraining}. Calls wait for each other. */
+  public static final class Worker implements AutoCloseable {
+    private final ReentrantLock lock = new ReentrantLock();
+    private final NativeHandle<NativeTraining> handle;
+
+    private Worker(ModelTraining training) {
+      handle = open(this, training.model, training.options.withAverageDecay(0));
+    }
+
+    /**
+     * As {@link ModelTraining#accumulate}, for the gradients of this worker. Must not run while the
+     * training makes a step or exchanges its parameters: its result would mean nothing.
+     *
+     * @throws IllegalArgumentException as there
+     * @throws IllegalStateException if this, or a tensor, is closed
+     */
+    public TrainingLoss accumulate(Features features, Tensor labels, double weight) {
+      lock.lock();
+      try {
+        return ModelTraining.accumulate(handle, features, labels, weight);
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** As {@link ModelTraining#reseed}, for the draws of this worker. */
+    public void reseed(long seed) {
+      lock.lock();
+      try {
+        ModelTraining.reseed(handle, seed);
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    private <R> R call(Function<NativeTraining, R> body) {
+      lock.lock();
+      try {
+        return handle.call(body::apply);
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** Frees the native memory once no running call uses it. Closing again does nothing. */
+    @Override
+    public void close() {
+      handle.close();
+    }
   }
 
   /**

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.util.ArrayList;
@@ -17,11 +18,13 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -115,7 +118,116 @@ class ConcurrencyTest {
     }
   }
 
+  @Test
+  void aProcessEndsWhileItComputes() throws Exception {
+    Path folder = Files.createDirectory(this.folder.resolve("ends"));
+    for (int i = 0; i < 3; i++) { // each time somewhere else in a step
+      Process process =
+          start(folder, "-Dw2vbert.test.end=" + (100 + 37 * i), "-Dw2vbert.threads=2");
+      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertTrue(process.waitFor(1, TimeUnit.MINUTES));
+      assertEquals(7, process.exitValue(), output);
+      assertEquals("the JVM is ending; nothing is computed any more", output.strip());
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      assertEquals(List.of(), files.toList()); // such as hs_err_pid*.log
+    }
+  }
+
+  /** Trains on two threads until the process ends. */
+  private static void computeUntilTheEnd(long milliseconds) throws Exception {
+    CountDownLatch began = new CountDownLatch(1);
+    Thread thread =
+        new Thread(
+            () -> {
+              try (ModelTraining training = training()) {
+                for (int i = 0; true; i++) {
+                  train(training, i);
+                  began.countDown();
+                }
+              } catch (IllegalStateException e) {
+                System.out.println(e.getMessage());
+              }
+            });
+    thread.start();
+    began.await();
+    Thread.sleep(milliseconds);
+    System.exit(7);
+  }
+
+  @Test
+  void workersThatComputeAtTheSameTimeGetTheBitsOfSerialOnes() throws Exception {
+    assertEquals(
+        "2 workers, no difference",
+        run("-Dw2vbert.threads=2", "-Dw2vbert.concurrency=2", "-Dw2vbert.test.workers=2"));
+  }
+
+  private static void compareWorkersWithSerialCalls() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try (ModelTraining alone = training();
+        ModelTraining shared = training();
+        ModelTraining.Worker worker = shared.worker()) {
+      for (int i = 0; i < 20; i += 2) {
+        int batch = i;
+        double[] expected = {train(alone, i), train(alone, i + 1)};
+        Future<Double> first = threads.submit(() -> train(shared, batch));
+        Future<Double> second = threads.submit(() -> train(worker, batch + 1));
+        assertEquals(expected[0], first.get(1, TimeUnit.MINUTES));
+        assertEquals(expected[1], second.get(1, TimeUnit.MINUTES));
+        shared.collect(worker);
+        assertEquals(alone.step(0.01), shared.step(0.01));
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+    System.out.println("2 workers, no difference");
+  }
+
+  private static ModelTraining training() {
+    Wav2Vec2BertConfig config =
+        Checkpoints.smallConfig().hiddenDropout(0.1).maskTimeProb(0.1).layerdrop(0.2).build();
+    return ModelTraining.initialize(Wav2Vec2BertForCTC.class, config, TrainingOptions.DEFAULT);
+  }
+
+  private static double train(ModelTraining training, int batch) {
+    training.reseed(batch);
+    try (Features features = features(batch);
+        Tensor labels = labels()) {
+      return training.accumulate(features, labels, 0.5).loss();
+    }
+  }
+
+  private static double train(ModelTraining.Worker worker, int batch) {
+    worker.reseed(batch);
+    try (Features features = features(batch);
+        Tensor labels = labels()) {
+      return worker.accumulate(features, labels, 0.5).loss();
+    }
+  }
+
+  private static Features features(int seed) {
+    int time = 60 + seed % 5;
+    float[] values = new float[4 * time * Checkpoints.WIDTH];
+    Random random = new Random(seed);
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return new Features(Tensor.of(values, 4, time, Checkpoints.WIDTH), null);
+  }
+
+  private static Tensor labels() {
+    return Tensor.of(new long[] {3, 4, 4, 9, 5, 6, 7, 8, 3, 4, 5, 6, 6, 5, 4, 3}, 4, 4);
+  }
+
   private static String run(String... properties) throws IOException, InterruptedException {
+    Process process = start(null, properties);
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertTrue(process.waitFor(1, TimeUnit.MINUTES));
+    return output.strip();
+  }
+
+  /** The main method of this class in a process of its own. */
+  private static Process start(Path folder, String... properties) throws IOException {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -124,10 +236,8 @@ class ConcurrencyTest {
                 System.getProperty("java.class.path")));
     command.addAll(List.of(properties));
     command.add(ConcurrencyTest.class.getName());
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertTrue(process.waitFor(1, TimeUnit.MINUTES));
-    return output.strip();
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    return builder.directory(folder == null ? null : folder.toFile()).start();
   }
 
   public static void main(String[] arguments) throws Exception {
@@ -135,6 +245,14 @@ class ConcurrencyTest {
     if (model != null) {
       printDigests(Path.of(model));
       return;
+    }
+    if (System.getProperty("w2vbert.test.workers") != null) {
+      compareWorkersWithSerialCalls();
+      return;
+    }
+    Long end = Long.getLong("w2vbert.test.end");
+    if (end != null) {
+      computeUntilTheEnd(end);
     }
     compareWithSerialCalls();
     System.out.println(

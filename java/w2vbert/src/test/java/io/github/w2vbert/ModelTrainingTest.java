@@ -326,6 +326,48 @@ class ModelTrainingTest {
   }
 
   @Test
+  void workersTrainAsTheTrainingItselfDoes() {
+    Wav2Vec2BertConfig config = random().build();
+    try (ModelTraining alone = ctc(config, TrainingOptions.DEFAULT);
+        ModelTraining shared = ctc(config, TrainingOptions.DEFAULT.withAverageDecay(0.9));
+        ModelTraining.Worker worker = shared.worker();
+        Features first = features(1);
+        Features second = features(2);
+        Tensor labels = tokens()) {
+      for (int step = 0; step < 2; step++) { // the second sees what the first has changed
+        alone.reseed(3);
+        double loss = alone.accumulate(first, labels, 0.5).loss();
+        alone.reseed(4);
+        double other = alone.accumulate(second, labels, 0.5).loss();
+        shared.reseed(3);
+        assertEquals(loss, shared.accumulate(first, labels, 0.5).loss());
+        worker.reseed(4);
+        assertEquals(other, worker.accumulate(second, labels, 0.5).loss());
+        shared.collect(worker);
+        assertSame(gradients(alone), gradients(shared));
+        shared.collect(worker); // has nothing left
+        assertSame(gradients(alone), gradients(shared));
+        assertEquals(alone.step(RATE), shared.step(RATE));
+        assertSame(parameters(alone), parameters(shared));
+      }
+      worker.accumulate(second, labels, 1);
+      shared.collect(worker); // into no gradients of its own
+      assertTrue(shared.step(RATE).applied());
+      assertEquals(
+          "gradients of a Wav2Vec2BertForCTC with other parameters; expected another training of"
+              + " the same Wav2Vec2BertForCTC",
+          refused(() -> alone.collect(worker)));
+      shared.useAverage(true);
+      assertTrue(impossible(() -> shared.collect(worker)).contains("average"));
+      shared.useAverage(false);
+      ModelTraining.Worker closed = shared.worker();
+      closed.close();
+      assertTrue(impossible(() -> shared.collect(closed)).contains("closed"));
+      assertTrue(impossible(() -> closed.accumulate(first, labels, 1)).contains("closed"));
+    }
+  }
+
+  @Test
   void longGradientsAreClipped() {
     // With a large epsilon a step is proportional to the clipped gradient.
     TrainingOptions options =

@@ -5,15 +5,18 @@ import io.github.w2vbert.ExtractOptions;
 import io.github.w2vbert.FeatureExtractor;
 import io.github.w2vbert.Features;
 import io.github.w2vbert.Tensor;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.List;
+import java.util.NoSuchElementException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-/** Makes batches of a corpus, one ahead on a thread of its own while the model learns. */
+/** Makes batches of a corpus, a few ahead on a thread of its own while the model learns. */
 final class BatchLoader implements AutoCloseable {
   /**
    * What a model learns from at once. Closing it closes its tensors.
@@ -43,14 +46,21 @@ final class BatchLoader implements AutoCloseable {
 
   private List<int[]> plan = List.of();
   private int epoch;
+  private final int mostAhead;
+  private final Deque<Future<Batch>> ahead = new ArrayDeque<>(); // those before `next`
   private int next; // of the plan
-  private Future<Batch> ahead; // that of next - 1; null: none
 
-  BatchLoader(Corpus corpus, Targets targets, FeatureExtractor extractor, TrainerOptions options) {
+  BatchLoader(
+      Corpus corpus,
+      Targets targets,
+      FeatureExtractor extractor,
+      TrainerOptions options,
+      int mostAhead) {
     this.corpus = corpus;
     this.targets = targets;
     this.extractor = extractor;
     this.options = options;
+    this.mostAhead = mostAhead;
     augmenter = new Augmenter(options.augment(), options.seed(), extractor.samplingRate());
     maxFrames = Frames.of(options.batchSeconds(), extractor.samplingRate());
     worker =
@@ -97,21 +107,20 @@ final class BatchLoader implements AutoCloseable {
   }
 
   private void request() {
-    if (next < plan.size()) {
+    while (next < plan.size() && ahead.size() < mostAhead) {
       int[] indices = plan.get(next++);
       int ofEpoch = epoch;
-      ahead = worker.submit(() -> load(ofEpoch, indices));
-    } else {
-      ahead = null;
+      ahead.add(worker.submit(() -> load(ofEpoch, indices)));
     }
   }
 
-  /** The next batch of the epoch, to be closed by the caller; null after the last. */
+  /**
+   * The next batch of the epoch, to be closed by the caller.
+   *
+   * @throws NoSuchElementException after the last
+   */
   Batch next() {
-    if (ahead == null) {
-      return null;
-    }
-    Batch batch = await(ahead);
+    Batch batch = await(ahead.remove());
     request();
     return batch;
   }
@@ -155,12 +164,14 @@ final class BatchLoader implements AutoCloseable {
     }
   }
 
-  /** Waits for the batch that is being made, if any, and drops it. */
+  /** Waits for the batches that are being made and drops them. */
   void drop() {
-    Future<Batch> made = ahead;
-    ahead = null;
-    if (made != null) {
-      await(made).close();
+    while (!ahead.isEmpty()) {
+      try {
+        await(ahead.remove()).close();
+      } catch (RuntimeException e) {
+        // a batch that could not be made, and that nobody wants
+      }
     }
   }
 

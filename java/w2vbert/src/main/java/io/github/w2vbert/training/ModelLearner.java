@@ -18,11 +18,15 @@ final class ModelLearner implements Learner {
   private final TrainingTask task;
   private final ModelTraining training;
   private final boolean averages;
+  private final List<ModelTraining.Worker> others = new ArrayList<>(); // worker 0 is `training`
 
-  private ModelLearner(TrainingTask task, ModelTraining training, boolean averages) {
+  private ModelLearner(TrainingTask task, ModelTraining training, boolean averages, int workers) {
     this.task = task;
     this.training = training;
     this.averages = averages;
+    for (int i = 1; i < workers; i++) {
+      others.add(training.worker());
+    }
   }
 
   /**
@@ -33,7 +37,12 @@ final class ModelLearner implements Learner {
   record Factory(TrainingOptions options) implements Learner.Factory {
     @Override
     public Learner open(
-        TrainingTask task, Path model, Wav2Vec2BertConfig config, boolean newHead, long seed) {
+        TrainingTask task,
+        Path model,
+        Wav2Vec2BertConfig config,
+        boolean newHead,
+        long seed,
+        int workers) {
       TrainingOptions seeded = options.withSeed(seed);
       ModelTraining training;
       if (model == null) {
@@ -47,7 +56,7 @@ final class ModelLearner implements Learner {
                 newHead ? load.withMismatchedSizesIgnored(seed) : load,
                 seeded);
       }
-      return new ModelLearner(task, training, options.averageDecay() > 0);
+      return new ModelLearner(task, training, options.averageDecay() > 0, workers);
     }
   }
 
@@ -64,12 +73,25 @@ final class ModelLearner implements Learner {
   }
 
   @Override
-  public double accumulate(Features features, Tensor labels, double weight) {
-    return training.accumulate(features, labels, weight).loss();
+  public int workers() {
+    return 1 + others.size();
+  }
+
+  @Override
+  public double accumulate(
+      int worker, long chance, Features features, Tensor labels, double weight) {
+    if (worker == 0) {
+      training.reseed(chance);
+      return training.accumulate(features, labels, weight).loss();
+    }
+    ModelTraining.Worker other = others.get(worker - 1);
+    other.reseed(chance);
+    return other.accumulate(features, labels, weight).loss();
   }
 
   @Override
   public Step step(double learningRate) {
+    others.forEach(training::collect);
     TrainingStep step = training.step(learningRate);
     return new Step(step.gradientNorm(), step.applied());
   }
@@ -120,6 +142,7 @@ final class ModelLearner implements Learner {
 
   @Override
   public void close() {
+    others.forEach(ModelTraining.Worker::close);
     training.close();
   }
 }

@@ -8,11 +8,16 @@ final class Seeds {
 
   /** The numbers of one purpose. */
   static Random random(long seed, long... purpose) {
+    return new Random(number(seed, purpose));
+  }
+
+  /** A seed for one purpose. */
+  static long number(long seed, long... purpose) {
     long state = mix(seed);
     for (long number : purpose) {
       state = mix(state + number);
     }
-    return new Random(state);
+    return state;
   }
 
   /** The finaliser of SplitMix64 (Steele et al. 2014), after its increment. */

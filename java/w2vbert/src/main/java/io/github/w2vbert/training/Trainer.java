@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.w2vbert.TrainingOptions;
+import io.github.w2vbert.W2vBert;
 import io.github.w2vbert.W2vBertException;
 import io.github.w2vbert.Wav2Vec2BertConfig;
 import java.io.IOException;
@@ -100,7 +101,8 @@ public final class Trainer {
                   settings.model,
                   setup.config(),
                   setup.newHead(),
-                  settings.options.seed());
+                  settings.options.seed(),
+                  Math.min(settings.options.accumulation(), W2vBert.concurrency()));
           TrainingLog log = openLog(state.logBytes())) {
         if (checkpoint != null) {
           learner.loadState(Checkpoints.model(checkpoint));

@@ -20,6 +20,7 @@ final class TrainingRun implements AutoCloseable {
   private final Corpus corpus;
   private final Corpus evaluationCorpus; // null: none
   private final BatchLoader loader;
+  private final Workers workers;
 
   private int epoch;
   private int batch;
@@ -66,7 +67,9 @@ final class TrainingRun implements AutoCloseable {
         settings.evaluation.isEmpty()
             ? null
             : read("evaluation", settings.evaluation, setup.evaluation(), Double.MAX_VALUE);
-    loader = new BatchLoader(corpus, setup.training(), setup.extractor(), options);
+    loader =
+        new BatchLoader(corpus, setup.training(), setup.extractor(), options, learner.workers());
+    workers = new Workers(learner, options.seed());
   }
 
   private Corpus read(String what, List<Utterance> utterances, Targets targets, double seconds) {
@@ -201,18 +204,25 @@ final class TrainingRun implements AutoCloseable {
     int good = 0;
     double seconds = 0;
     List<String> names = new ArrayList<>();
-    for (int i = 0; i < group; i++) {
-      try (BatchLoader.Batch learnt = loader.next()) {
-        double found = learner.accumulate(learnt.features(), learnt.labels(), 1.0 / group);
-        if (!Double.isFinite(found)) {
-          reportBad("loss", found, learnt.names());
+    List<BatchLoader.Batch> batches = new ArrayList<>();
+    try {
+      for (int i = 0; i < group; i++) {
+        batches.add(loader.next());
+      }
+      double[] losses = workers.accumulate(batches, epoch, batch);
+      for (int i = 0; i < group; i++) {
+        BatchLoader.Batch learnt = batches.get(i);
+        if (!Double.isFinite(losses[i])) {
+          reportBad("loss", losses[i], learnt.names());
           continue;
         }
-        sum += found;
+        sum += losses[i];
         good++;
         seconds += learnt.seconds();
         names.addAll(learnt.names());
       }
+    } finally {
+      batches.forEach(BatchLoader.Batch::close);
     }
     if (good == 0) {
       return false;
@@ -352,6 +362,7 @@ final class TrainingRun implements AutoCloseable {
 
   @Override
   public void close() {
+    workers.close();
     loader.close();
   }
 }

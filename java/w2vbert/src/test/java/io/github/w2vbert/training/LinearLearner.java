@@ -29,12 +29,9 @@ final class LinearLearner implements Learner {
   private final double[] velocity;
   private final double[] gradient;
   private final Wav2Vec2BertConfig config;
-  private final long seed;
-  private long draws; // of dropout
 
   private LinearLearner(Wav2Vec2BertConfig config, long seed) {
     this.config = config;
-    this.seed = seed;
     labels = config.numLabels();
     width = config.featureProjectionInputDim();
     weights = new double[labels * width];
@@ -48,7 +45,12 @@ final class LinearLearner implements Learner {
   record Factory() implements Learner.Factory {
     @Override
     public Learner open(
-        TrainingTask task, Path model, Wav2Vec2BertConfig config, boolean newHead, long seed) {
+        TrainingTask task,
+        Path model,
+        Wav2Vec2BertConfig config,
+        boolean newHead,
+        long seed,
+        int workers) {
       return new LinearLearner(config, seed);
     }
   }
@@ -85,14 +87,20 @@ final class LinearLearner implements Learner {
   }
 
   @Override
-  public double accumulate(Features features, Tensor targets, double weight) {
+  public int workers() {
+    return 1;
+  }
+
+  @Override
+  public double accumulate(
+      int worker, long chance, Features features, Tensor targets, double weight) {
     int batch = (int) features.inputFeatures().size(0);
     int time = (int) features.inputFeatures().size(1);
     float[] frames = features.inputFeatures().toFloatArray();
     long[] mask = features.attentionMask().toLongArray();
     long[] classes = targets.toLongArray();
     double loss = 0;
-    Random dropout = Seeds.random(seed, ++draws);
+    Random dropout = new Random(chance);
     double[] added = new double[gradient.length];
     for (int b = 0; b < batch; b++) {
       int valid = (int) Arrays.stream(mask, b * time, (b + 1) * time).filter(m -> m != 0).count();
@@ -164,7 +172,6 @@ final class LinearLearner implements Learner {
   @Override
   public void saveState(Path file) {
     try (DataOutputStream out = new DataOutputStream(Files.newOutputStream(file))) {
-      out.writeLong(draws);
       for (double[] values : List.of(weights, velocity)) {
         for (double value : values) {
           out.writeDouble(value);
@@ -178,7 +185,6 @@ final class LinearLearner implements Learner {
   @Override
   public void loadState(Path file) {
     try (DataInputStream in = new DataInputStream(Files.newInputStream(file))) {
-      draws = in.readLong();
       for (double[] values : List.of(weights, velocity)) {
         for (int i = 0; i < values.length; i++) {
           values[i] = in.readDouble();

@@ -2,7 +2,6 @@ package io.github.w2vbert.training;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -22,6 +21,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.NoSuchElementException;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
@@ -348,15 +348,21 @@ class TrainerTest {
   private record Poisoned(int label) implements Learner.Factory {
     @Override
     public Learner open(
-        TrainingTask task, Path model, Wav2Vec2BertConfig config, boolean newHead, long seed) {
-      Learner learner = new LinearLearner.Factory().open(task, model, config, newHead, seed);
+        TrainingTask task,
+        Path model,
+        Wav2Vec2BertConfig config,
+        boolean newHead,
+        long seed,
+        int workers) {
+      Learner learner =
+          new LinearLearner.Factory().open(task, model, config, newHead, seed, workers);
       return (Learner)
           Proxy.newProxyInstance(
               Learner.class.getClassLoader(),
               new Class<?>[] {Learner.class},
               (proxy, method, arguments) ->
                   method.getName().equals("accumulate")
-                          && Arrays.stream(((Tensor) arguments[1]).toLongArray())
+                          && Arrays.stream(((Tensor) arguments[3]).toLongArray())
                               .anyMatch(l -> l == label)
                       ? Double.NaN
                       : method.invoke(learner, arguments));
@@ -422,7 +428,13 @@ class TrainerTest {
     }
 
     @Override
-    public double accumulate(Features features, Tensor labels, double weight) {
+    public int workers() {
+      return 1;
+    }
+
+    @Override
+    public double accumulate(
+        int worker, long chance, Features features, Tensor labels, double weight) {
       return 1;
     }
 
@@ -467,7 +479,7 @@ class TrainerTest {
         .evaluation(List.of(Utterance.ofText(audio, expected)))
         .output(folder.resolve("out"))
         .options(TrainerOptions.DEFAULT.withEpochs(3))
-        .learners((task, model, config, newHead, seed) -> new WordyLearner(config))
+        .learners((task, model, config, newHead, seed, workers) -> new WordyLearner(config))
         .build()
         .run();
   }
@@ -527,7 +539,8 @@ class TrainerTest {
                 Corpus.read(tones, setup.training(), Tones.RATE, 2, BadAudio.FAIL, done -> {}),
                 setup.training(),
                 setup.extractor(),
-                OPTIONS)) {
+                OPTIONS,
+                2)) {
       loader.begin(0, 0);
       int heard = 0;
       for (int i = 0; i < loader.batches(); i++) {
@@ -539,7 +552,7 @@ class TrainerTest {
           heard += batch.items().size();
         }
       }
-      assertNull(loader.next());
+      assertThrows(NoSuchElementException.class, loader::next);
       assertEquals(6, heard);
     }
   }
