@@ -34,7 +34,8 @@ class SmokeTest {
           JniBenchmark.class,
           PeakBenchmark.class,
           RelativePositionAttentionBenchmark.class,
-          SmallModelBenchmark.class);
+          SmallModelBenchmark.class,
+          TrainingStepBenchmark.class);
 
   /** Class and method, as JMH names them. */
   private static Set<String> methods() {

@@ -127,7 +127,9 @@ class ConcurrencyTest {
       String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       assertTrue(process.waitFor(1, TimeUnit.MINUTES));
       assertEquals(7, process.exitValue(), output);
-      assertEquals("the JVM is ending; nothing is computed any more", output.strip());
+      // the process may end before the thread can say it
+      assertTrue(
+          "the JVM is ending; nothing is computed any more".startsWith(output.strip()), output);
     }
     try (Stream<Path> files = Files.list(folder)) {
       assertEquals(List.of(), files.toList()); // such as hs_err_pid*.log
