@@ -48,6 +48,8 @@
  * --add-modules ALL-MODULE-PATH}, since nothing requires the modules that hold native libraries,
  * nor the decoders of MP3 and Ogg ({@code jlayer,jorbis,concentus}).
  *
+ * <p>{@link io.github.w2vbert.DefaultModel} comes from a jar by the same way.
+ *
  * <p>Loading sets two process-wide defaults unless you have set them: {@code GOMP_SPINCOUNT}, so
  * that idle OpenMP threads do not hold up working ones on busy machines, and {@code
  * org.bytedeco.javacpp.maxphysicalbytes}, since mapped weights would otherwise count against a

@@ -3,17 +3,11 @@ package io.github.w2vbert.internal;
 import io.github.w2vbert.W2vBertException;
 import java.io.File;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
-import java.util.UUID;
 import org.bytedeco.javacpp.Loader;
 
 /**
@@ -231,14 +225,10 @@ public final class NativeLibrary {
     }
   }
 
-  /** JavaCPP falls back to another folder if the one that was named cannot be used; we say so. */
   private static void checkCacheFolder() {
-    String named =
-        System.getProperty(
-            "org.bytedeco.javacpp.cachedir", System.getProperty("org.bytedeco.javacpp.cacheDir"));
     String reason;
     try {
-      Path folder = named == null ? Loader.getCacheDir().toPath() : Path.of(named);
+      Path folder = ResourceCache.folder();
       Files.createDirectories(folder);
       if (Files.isWritable(folder)) {
         return;
@@ -250,7 +240,8 @@ public final class NativeLibrary {
     throw new W2vBertException(
         "native libraries cannot be extracted to JavaCPP's cache folder ("
             + reason
-            + "); name a writable one with -Dorg.bytedeco.javacpp.cachedir=DIR");
+            + "); "
+            + ResourceCache.HINT);
   }
 
   private static String extract(String resource, String artifact) throws IOException {
@@ -263,43 +254,7 @@ public final class NativeLibrary {
 
   private static Path extractOwn(String name) throws IOException {
     URL url = resource("io/github/w2vbert/internal/" + PLATFORM + "/" + name, "w2vbert");
-    return extractByContent(url, Loader.getCacheDir().toPath());
-  }
-
-  /**
-   * Extracts a library to a folder that is named after its content. JavaCPP would keep another one
-   * of the same size and time, and all builds of our jars have the same time.
-   */
-  static Path extractByContent(URL library, Path cache) throws IOException {
-    byte[] content;
-    try (InputStream in = library.openStream()) {
-      content = in.readAllBytes();
-    }
-    Path folder = cache.resolve("w2vbert-" + sha256(content));
-    String name = library.getPath().substring(library.getPath().lastIndexOf('/') + 1);
-    Path file = folder.resolve(name).toAbsolutePath();
-    if (Files.isRegularFile(file) && Files.size(file) == content.length) {
-      return file;
-    }
-    Files.createDirectories(folder);
-    // Other processes may do the same: a file with the name of the library is always whole.
-    Path partial = folder.resolve(name + "." + UUID.randomUUID());
-    try {
-      Files.write(partial, content);
-      Files.move(partial, file, StandardCopyOption.ATOMIC_MOVE);
-    } finally {
-      Files.deleteIfExists(partial);
-    }
-    return file;
-  }
-
-  private static String sha256(byte[] content) {
-    try {
-      byte[] digest = MessageDigest.getInstance("SHA-256").digest(content);
-      return HexFormat.of().formatHex(digest);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
+    return ResourceCache.extract(List.of(url), Loader.getCacheDir().toPath()).resolve(name);
   }
 
   /** Asks the class loader: a class of a named module finds resources of its own module only. */

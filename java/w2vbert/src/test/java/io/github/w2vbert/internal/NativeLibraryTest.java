@@ -76,29 +76,6 @@ class NativeLibraryTest {
   }
 
   @Test
-  void aLibraryIsExtractedByItsContent() throws Exception {
-    Path cache = temp.resolve("cache");
-    Path library = Files.writeString(temp.resolve("libx.so"), "first");
-    Path first = NativeLibrary.extractByContent(library.toUri().toURL(), cache);
-    FileTime time = Files.getLastModifiedTime(first);
-    Files.writeString(library, "other");
-    Path other = NativeLibrary.extractByContent(library.toUri().toURL(), cache);
-    assertEquals("first", Files.readString(first));
-    assertEquals("other", Files.readString(other));
-    assertEquals("libx.so", other.getFileName().toString());
-
-    Files.writeString(library, "first"); // is there already
-    assertEquals(first, NativeLibrary.extractByContent(library.toUri().toURL(), cache));
-    assertEquals(time, Files.getLastModifiedTime(first));
-    Files.writeString(first, "fir"); // a disk that was full, say
-    NativeLibrary.extractByContent(library.toUri().toURL(), cache);
-    assertEquals("first", Files.readString(first));
-    try (Stream<Path> files = Files.list(first.getParent())) {
-      assertEquals(List.of(first), files.toList());
-    }
-  }
-
-  @Test
   void anExplicitFolderIsUsedWithoutFallback() throws Exception {
     Path folder = Files.createDirectories(temp.resolve("libraries"));
     for (Path root : List.of(build().resolve("libtorch"), build().resolve("natives"))) {
