@@ -22,6 +22,7 @@ import picocli.CommandLine.Option;
     },
     footerHeading = "%nExamples:%n",
     footer = {
+      "  w2vbert align command.wav --text \"go forward\"",
       "  w2vbert align call.wav --text \"good morning\" --model my-model",
       "  w2vbert align talk.mp3 --text-file talk.txt --model my-model -o talk.srt",
       "  w2vbert align *.wav --text-dir texts --model my-model --format ctm",

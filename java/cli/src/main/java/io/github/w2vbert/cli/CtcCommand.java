@@ -14,7 +14,8 @@ abstract class CtcCommand extends FilesCommand {
       description =
           ModelFolder.WHAT
               + "config.json, model.safetensors, preprocessor_config.json and vocab.json of a model"
-              + " for CTC. Without it a built-in test model prints nonsense.")
+              + " for CTC. Without it the default model is used, which knows English numbers, dates"
+              + " and short commands.")
   private String model;
 
   @Mixin private WeightsOption weights;
@@ -28,19 +29,13 @@ abstract class CtcCommand extends FilesCommand {
   @Override
   public final Integer call() throws IOException {
     prepare();
-    if (model != null) {
-      return run(ModelFolder.of(model, err()));
+    if (model == null) {
+      err()
+          .println(
+              "w2vbert: no --model given: using the default model, which knows English numbers,"
+                  + " dates and short commands");
     }
-    err()
-        .println(
-            "w2vbert: no --model given: using the built-in test model, which prints nonsense until a"
-                + " trained default model ships");
-    try (GoldenCase builtIn = GoldenCase.extract()) {
-      return run(builtIn.folder());
-    }
-  }
-
-  private int run(Path folder) throws IOException {
+    Path folder = ModelFolder.orDefault(model, err());
     try (Transcriber transcriber = Transcriber.fromPretrained(folder, weights.loadOptions())) {
       return run(transcriber);
     }

@@ -1,5 +1,7 @@
 package io.github.w2vbert.cli;
 
+import io.github.w2vbert.DefaultModel;
+import io.github.w2vbert.Tokenizer;
 import io.github.w2vbert.W2vBert;
 import io.github.w2vbert.W2vBertException;
 import io.github.w2vbert.WeightType;
@@ -54,6 +56,7 @@ final class DoctorCommand implements Callable<Integer> {
             + " computing call(s) at a time");
     line(out, "libtorch", W2vBert.libTorchVersion() + ", " + W2vBert.nativeSource());
     line(out, "gpu", "none: this build computes on the CPU");
+    line(out, "model", defaultModel());
     try {
       line(out, "kernels", W2vBert.simdLevel());
       String refusal = W2vBert.registrationFailure();
@@ -68,6 +71,25 @@ final class DoctorCommand implements Callable<Integer> {
     } catch (W2vBertException e) {
       line(out, "self-check", "FAIL: " + Failures.oneLine(e.getMessage()));
       return ExitCode.SOFTWARE;
+    }
+  }
+
+  /** The model that commands take if none is named, or why there is none. */
+  private static String defaultModel() throws IOException {
+    try {
+      Path folder = DefaultModel.directory();
+      CardFile card = CardFile.of(folder);
+      return card.title()
+          + ", "
+          + WeightFiles.of(folder)
+          + ", "
+          + Tokenizer.fromPretrained(folder).vocabularySize()
+          + " tokens, licence "
+          + card.licence()
+          + ", in "
+          + folder;
+    } catch (W2vBertException e) {
+      return "none: " + Failures.oneLine(e.getMessage());
     }
   }
 

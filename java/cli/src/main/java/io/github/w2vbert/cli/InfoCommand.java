@@ -6,14 +6,17 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.w2vbert.ParameterInfo;
+import io.github.w2vbert.Tokenizer;
 import io.github.w2vbert.Wav2Vec2BertConfig;
 import io.github.w2vbert.Wav2Vec2BertPreTrainedModel;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -24,15 +27,25 @@ import picocli.CommandLine.Spec;
 /** Describes a checkpoint. */
 @Command(
     name = "info",
-    description = "Describes a model: its class, weights, configuration and parameters.",
+    description =
+        "Describes a model: its class, weights, vocabulary, licence, configuration and parameters.",
     footerHeading = "%nExamples:%n",
-    footer = {"  w2vbert info my-model", "  w2vbert info my-model --json | jq .config.hidden_size"})
+    footer = {
+      "  w2vbert info",
+      "  w2vbert info my-model",
+      "  w2vbert info my-model --json | jq .config.hidden_size"
+    })
 final class InfoCommand implements Callable<Integer> {
+  private static final int MOST_TOKENS = 100; // that fit into a few lines
+
   @Spec private CommandSpec spec;
 
   @Parameters(
       paramLabel = ModelFolder.LABEL,
-      description = ModelFolder.WHAT + "config.json and model.safetensors (or its shards).")
+      arity = "0..1",
+      description =
+          ModelFolder.WHAT
+              + "config.json and model.safetensors (or its shards). Without it: the default model.")
   private String model;
 
   @Mixin private WeightsOption weights;
@@ -43,16 +56,16 @@ final class InfoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
-    Path folder = ModelFolder.of(model, spec.commandLine().getErr());
+    Path folder = ModelFolder.orDefault(model, spec.commandLine().getErr());
     // The class that the configuration names, or the encoder alone.
     ModelClass type =
         ModelClass.of(Wav2Vec2BertConfig.fromPretrained(folder)).orElse(ModelClass.ENCODER);
     try (Wav2Vec2BertPreTrainedModel loaded = type.load(folder, weights.loadOptions())) {
       WeightFiles weights = WeightFiles.of(folder);
       if (json) {
-        out.println(describe(type, loaded, weights));
+        out.println(describe(folder, type, loaded, weights));
       } else {
-        print(type, loaded, weights, out);
+        print(folder, type, loaded, weights, out);
       }
     }
     return 0;
@@ -77,12 +90,29 @@ final class InfoCommand implements Callable<Integer> {
         .sum();
   }
 
+  private String name(Path folder) {
+    return model == null ? folder.toString() : model;
+  }
+
+  /** The tokens of a model for CTC in order; empty for other models and without a tokenizer. */
+  private static List<String> vocabulary(ModelClass type, Path folder) {
+    if (type != ModelClass.CTC || !Files.exists(folder.resolve("vocab.json"))) {
+      return List.of();
+    }
+    Tokenizer tokenizer = Tokenizer.fromPretrained(folder);
+    return IntStream.range(0, tokenizer.vocabularySize()).mapToObj(tokenizer::idToToken).toList();
+  }
+
   private ObjectNode describe(
-      ModelClass type, Wav2Vec2BertPreTrainedModel loaded, WeightFiles weights) throws IOException {
+      Path folder, ModelClass type, Wav2Vec2BertPreTrainedModel loaded, WeightFiles weights)
+      throws IOException {
     Wav2Vec2BertConfig options = loaded.config();
     ObjectNode node = JsonNodeFactory.instance.objectNode();
-    node.put("model", model);
+    node.put("model", name(folder));
+    node.put("licence", CardFile.of(folder).licence());
     node.put("class", type.toString());
+    ArrayNode vocabulary = node.putArray("vocabulary");
+    vocabulary(type, folder).forEach(vocabulary::add);
     if (type.hasLabels()) {
       ArrayNode labels = node.putArray("labels");
       ModelClass.labels(options).forEach(labels::add);
@@ -117,14 +147,27 @@ final class InfoCommand implements Callable<Integer> {
   }
 
   private void print(
-      ModelClass type, Wav2Vec2BertPreTrainedModel loaded, WeightFiles weights, PrintWriter out)
+      Path folder,
+      ModelClass type,
+      Wav2Vec2BertPreTrainedModel loaded,
+      WeightFiles weights,
+      PrintWriter out)
       throws IOException {
     Wav2Vec2BertConfig options = loaded.config();
     List<ParameterInfo> parameters = loaded.parameters();
     long bytes = bytes(loaded);
     long mapped = mappedBytes(loaded);
-    out.printf("model       %s%n", model);
+    CardFile card = CardFile.of(folder);
+    List<String> vocabulary = vocabulary(type, folder);
+    out.printf("model       %s%n", name(folder));
+    if (!card.title().isEmpty()) {
+      out.printf("title       %s%n", card.title());
+    }
+    out.printf("licence     %s%n", card.licence().isEmpty() ? "not stated" : card.licence());
     out.printf("class       %s%n", type);
+    if (!vocabulary.isEmpty()) {
+      out.printf("vocabulary  %s%n", text(vocabulary));
+    }
     if (type.hasLabels()) {
       out.printf("labels      %d%n", options.numLabels());
     }
@@ -158,6 +201,12 @@ final class InfoCommand implements Callable<Integer> {
           parameter.dtype(),
           parameter.mapped() ? "mapped" : "in memory");
     }
+  }
+
+  /** Such as {@code 28 tokens: | a b c}; of large vocabularies the number alone. */
+  private static String text(List<String> vocabulary) {
+    String count = vocabulary.size() + " tokens";
+    return vocabulary.size() > MOST_TOKENS ? count : count + ": " + String.join(" ", vocabulary);
   }
 
   private static String adapter(Wav2Vec2BertConfig options) {

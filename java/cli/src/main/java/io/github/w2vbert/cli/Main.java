@@ -38,6 +38,7 @@ import picocli.CommandLine.ScopeType;
     footerHeading = "%nExamples:%n",
     footer = {
       "  w2vbert doctor",
+      "  w2vbert transcribe command.wav",
       "  w2vbert transcribe call.wav --model my-model",
       "  w2vbert plot call.wav --model my-model -o call.html",
       "  w2vbert transcribe --help",

@@ -1,5 +1,6 @@
 package io.github.w2vbert.cli;
 
+import io.github.w2vbert.DefaultModel;
 import io.github.w2vbert.hub.HubClient;
 import io.github.w2vbert.hub.HubOptions;
 import java.io.File;
@@ -28,7 +29,12 @@ final class ModelFolder {
     return resolve(given, DownloadProgress.of(err, System.getenv()), HubClient::resolve);
   }
 
-  /** The same without weights. */
+  /** The same, or the folder of the default model for null. */
+  static Path orDefault(String given, PrintWriter err) {
+    return given == null ? DefaultModel.directory() : of(given, err);
+  }
+
+  /** As {@link #of} without weights. */
   static Path withoutWeights(String given, PrintWriter err) {
     return resolve(
         given, DownloadProgress.of(err, System.getenv()), HubClient::resolveWithoutWeights);

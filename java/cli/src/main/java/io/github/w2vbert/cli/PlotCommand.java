@@ -24,6 +24,7 @@ import picocli.CommandLine.Option;
             + " tokens, and words.",
     footerHeading = "%nExamples:%n",
     footer = {
+      "  w2vbert plot command.wav -o command.html",
       "  w2vbert plot call.wav --model my-model -o call.html",
       "  w2vbert plot call.wav --model my-model -o call.png"
     })

@@ -32,6 +32,7 @@ import picocli.CommandLine.Option;
     abbreviateSynopsis = true,
     footerHeading = "%nExamples:%n",
     footer = {
+      "  w2vbert transcribe command.wav",
       "  w2vbert transcribe call.wav --model my-model",
       "  w2vbert transcribe *.mp3 --model org/name --format srt -o subtitles",
       "  w2vbert transcribe *.wav --model my-model --json > words.jsonl",

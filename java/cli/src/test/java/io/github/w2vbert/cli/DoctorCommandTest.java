@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.w2vbert.DefaultModel;
 import io.github.w2vbert.W2vBert;
 import io.github.w2vbert.WeightType;
 import java.io.IOException;
@@ -26,6 +27,10 @@ class DoctorCommandTest {
     }
     assertTrue(result.out().contains("kernels     " + W2vBert.simdLevel()), result.out());
     assertTrue(result.out().contains(W2vBert.nativeSource()), result.out());
+    assertTrue(
+        result.out().lines().anyMatch(line -> line.startsWith("model       w2vbert-en-commands, ")),
+        result.out());
+    assertTrue(result.out().contains(DefaultModel.directory().toString()), result.out());
     assertEquals(0, result.status());
   }
 

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.w2vbert.DType;
 import io.github.w2vbert.ParameterInfo;
 import io.github.w2vbert.SaveOptions;
+import io.github.w2vbert.Tokenizer;
 import io.github.w2vbert.Wav2Vec2BertForCTC;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -159,5 +160,25 @@ class InfoCommandTest {
         "weights     " + ByteSize.text(bytes) + " of bfloat16 in " + files.size() + " files");
     assertEquals("[\"model.safetensors\"]", json(Cli.PLAIN).at("/weightFiles").toString());
     assertEquals("[\"float32\"]", json(Cli.PLAIN).at("/weightTypes").toString());
+  }
+
+  @Test
+  void cardAndVocabularyAreDescribed(@TempDir Path folder) throws IOException {
+    requireLine(Cli.PLAIN, "licence     not stated");
+    for (String name : Cli.names(Cli.PLAIN)) {
+      Files.copy(Cli.PLAIN.resolve(name), folder.resolve(name));
+    }
+    Files.writeString(folder.resolve("README.md"), "---\nlicense: mit\n---\n# Small\n");
+
+    requireLine(folder, "title       Small");
+    requireLine(folder, "licence     mit");
+    Tokenizer tokenizer = Tokenizer.fromPretrained(folder);
+    JsonNode vocabulary = json(folder).at("/vocabulary");
+    assertEquals("mit", json(folder).at("/licence").asText());
+    assertEquals(tokenizer.vocabularySize(), vocabulary.size());
+    assertEquals(tokenizer.idToToken(3), vocabulary.get(3).asText());
+    String line = "vocabulary  " + vocabulary.size() + " tokens: " + vocabulary.get(0).asText();
+    assertTrue(Cli.run("info", folder).out().lines().anyMatch(text -> text.startsWith(line)), line);
+    assertEquals(0, json(Models.xVector(folder.resolve("x"))).at("/vocabulary").size());
   }
 }

@@ -140,7 +140,7 @@ class MainTest {
         "convert --model m -o x --dtype int8 | 'int8' is not one of float32, float16, bfloat16",
         "convert --model m -o x --shard-size 2XB | '2XB' is not a size such as 2GB",
         "convert --model m -o x --class Bert | 'Bert' is not one of Wav2Vec2BertModel, Wav2Vec2Be",
-        "info | 'MODEL'",
+        "info a b | Unmatched argument at index 2: 'b'",
       })
   void wrongUsageIsOneLineAndStatusTwo(String arguments, String message) {
     requireWrongUsage(Cli.run((Object[]) arguments.split(" ")), message);

@@ -105,16 +105,6 @@ class TranscribeCommandTest {
   }
 
   @Test
-  void withoutModelTheBuiltInOneIsUsedAndNamed() throws IOException {
-    Cli.Result result = Cli.run("transcribe", CLIP);
-
-    assertEquals(plainText() + "\n", result.out());
-    assertEquals(1, result.err().lines().count(), result.err());
-    assertTrue(result.err().contains("built-in test model, which prints nonsense"), result.err());
-    assertEquals(0, result.status());
-  }
-
-  @Test
   void failedFilesAreReportedAndTheOthersTranscribed() throws IOException {
     Path missing = folder.resolve("missing.wav");
     Path text = Files.writeString(folder.resolve("text.wav"), "no audio at all");
