@@ -4,10 +4,11 @@
 usage: manifests.py --texts texts.tsv --out DIR --asterisk FOLDER --pocketsphinx FOLDER
 
 --asterisk is the folder of the English prompts (*.g722), --pocketsphinx the folder `test/data` of
-pocketsphinx-testdata. Writes DIR/asterisk, DIR/human, and train, dev, test-asterisk, test-human and
-test-synthetic.jsonl: one JSON object a line with `audio` (relative to the manifest), `text` and
-`speaker`. Lines of test-human.jsonl also say whether all words are numbers or commands
-(`inVocabulary`). A missing or implausible recording is an error, not a gap.
+pocketsphinx-testdata. Writes DIR/asterisk, DIR/human, and train, train-weighted, dev, test-asterisk,
+test-human and test-synthetic.jsonl: one JSON object a line with `audio` (relative to the manifest),
+`text` and `speaker`. Lines of test-human.jsonl also say whether all words are numbers or commands
+(`inVocabulary`). train-weighted.jsonl is train.jsonl and its prompts three more times. A missing or
+implausible recording is an error, not a gap.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import wave
 import synthesize
 
 SAMPLE_RATE = 16000
+PROMPT_WEIGHT = 4  # how often the weighted manifest has each prompt of the training data
 SLOWEST, FASTEST = 0.6, 32.0  # characters a second; outside, text and sound do not belong together
 
 # recording: text, speaker, in vocabulary. README.md says where each text comes from.
@@ -103,6 +105,12 @@ def synthetic(texts, seed):
         yield split, {"audio": item.path, "text": item.text, "speaker": item.speaker}
 
 
+def weighted(lines):
+    """The lines of train.jsonl, and those of people again."""
+    prompts = [line for line in lines if line["audio"].startswith("asterisk/")]
+    return lines + prompts * (PROMPT_WEIGHT - 1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--texts", required=True, help="output of texts.py")
@@ -136,6 +144,7 @@ def main():
             total[1] += seconds
             total[2].add(line["speaker"])
 
+    manifests["train-weighted"] = weighted(manifests["train"])
     for split, lines in manifests.items():
         part = out / f"{split}.part"
         part.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

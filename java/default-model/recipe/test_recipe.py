@@ -70,6 +70,10 @@ class RecipeTest(unittest.TestCase):
         for name, text, dropped in rows[1:]:
             self.assertTrue(bool(TEXT.fullmatch(text)) != bool(dropped), name)
 
+    def test_prompts_weigh_more(self):
+        lines = [{"audio": name} for name in ("asterisk/a.wav", "asterisk/b/c.wav", "synthetic/d.wav")]
+        self.assertEqual(manifests.weighted(lines), lines + lines[:2] * 3)
+
     def test_human_texts_are_normalised(self):
         for source, (text, _, _) in manifests.HUMAN.items():
             self.assertTrue(TEXT.fullmatch(text), source)
