@@ -87,6 +87,7 @@ class FinetuneCommandTest {
     assertTrue(card.contains("license: \"mit\""), card);
     assertTrue(card.contains("w2vbert finetune --train " + manifest), card);
     assertTrue(card.contains("--ignore '!'"), card);
+    assertTrue(card.contains("| training.beta1 | 0.9 |"), card);
 
     assertEquals(
         0, Cli.run("transcribe", Cli.PLAIN.resolve("audio_0.wav"), "--model", output).status());

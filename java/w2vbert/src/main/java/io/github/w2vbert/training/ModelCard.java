@@ -2,9 +2,12 @@ package io.github.w2vbert.training;
 
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.github.w2vbert.internal.TextFile;
+import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 /** The README.md of a trained model, with the fields that the Hugging Face hub reads. */
 final class ModelCard {
@@ -98,11 +101,43 @@ final class ModelCard {
       lines.add("```");
       lines.add("");
     }
-    lines.add("`" + settings.options + "`");
-    lines.add("");
-    lines.add("`" + settings.learners + "`");
+    lines.add("| option | value |");
+    lines.add("|---|---|");
+    addOptions("", settings.options, lines);
+    if (settings.learners instanceof ModelLearner.Factory learners) {
+      addOptions("training.", learners.options().withSeed(settings.options.seed()), lines);
+    }
     lines.add("");
     return String.join("\n", lines);
+  }
+
+  /** Adds a row for each component of a record; those of records in it have the name of both. */
+  private static void addOptions(String prefix, Record options, List<String> lines) {
+    for (RecordComponent component : options.getClass().getRecordComponents()) {
+      String name = prefix + component.getName();
+      Object value;
+      try {
+        value = component.getAccessor().invoke(options);
+      } catch (ReflectiveOperationException e) {
+        throw new IllegalStateException("records of this library have public accessors", e);
+      }
+      if (value instanceof Record inner) {
+        addOptions(name + ".", inner, lines);
+      } else {
+        lines.add("| " + name + " | " + cell(value) + " |");
+      }
+    }
+  }
+
+  /** Words in lower case, lists with commas between; empty if there is no value. */
+  private static String cell(Object value) {
+    if (value instanceof Collection<?> all) {
+      return all.stream().map(ModelCard::cell).collect(Collectors.joining(", "));
+    }
+    if (value instanceof Enum<?> word) {
+      return word.name().toLowerCase(Locale.ROOT);
+    }
+    return value == null ? "" : value.toString().replace("|", "\\|");
   }
 
   private static String base(Trainer.Builder settings) {

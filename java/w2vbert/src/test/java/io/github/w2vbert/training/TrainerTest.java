@@ -99,9 +99,11 @@ class TrainerTest {
             "| training | 24 | 0.00 | 0 |",
             " | 0 | 0 | 9 |",
             "w2vbert finetune",
-            "learningRate=0.1")) {
+            "| learningRate | 0.1 |",
+            "| augment.noiseKinds | white, pink, brown |")) {
       assertTrue(card.contains(part), part + " in " + card);
     }
+    assertFalse(card.contains("Options["), card);
     DocumentBuilderFactory.newInstance()
         .newDocumentBuilder()
         .parse(output.resolve("curves.html").toFile());
