@@ -1,9 +1,13 @@
 #include "w2vbert/jni/bindings.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -86,9 +90,33 @@ void require_stack(int64_t bytes) {
                          " bytes of stack left; expected at least " + std::to_string(bytes));
 }
 
+std::atomic<int> running_calls{0};
+std::atomic<bool> process_ends{false};
+
+// A call of the library. None begins once the process's globals may be destroyed: it waits for the
+// end instead.
+class RunningCall {
+ public:
+  RunningCall() {
+    ++running_calls;
+    while (process_ends) pause();
+  }
+  ~RunningCall() { --running_calls; }
+  RunningCall(const RunningCall&) = delete;
+  RunningCall& operator=(const RunningCall&) = delete;
+};
+
+// Registered last, so it runs first. Leaving out the handlers after it is all that can be done for
+// a call that cannot be stopped.
+void end_process(int status, void*) {
+  process_ends = true;
+  if (running_calls > 0) _exit(status);
+}
+
 // Runs `body` and turns its exceptions into the form that bindings.h promises.
 template <typename Body>
 auto guarded(const Body& body) -> decltype(body()) {
+  const RunningCall call;
   try {
     require_stack(kStackOfCall);
     return body();
@@ -702,6 +730,11 @@ void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model
 
 std::string complete_config(const std::string& text, const std::string& source) {
   return guarded([&] { return parse_config(text, source).to_json(); });
+}
+
+void prepare_end() {
+  static std::once_flag once;
+  std::call_once(once, [] { on_exit(end_process, nullptr); });
 }
 
 void set_threads(int total, int per_call) {

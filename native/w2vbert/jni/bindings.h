@@ -242,6 +242,11 @@ W2VBERT_API std::string complete_config(const std::string& json, const std::stri
 /** Bytes of stack that the calling thread has left. */
 W2VBERT_API int64_t stack_left();
 
+/** To be called when the process is about to end, and from then on computation is possible until it
+ *  does: the process will not run the destructors of LibTorch's globals under calls that still
+ *  compute. Again: no effect. */
+W2VBERT_API void prepare_end();
+
 /** Calls that compute use `per_call` threads each from now on, `total` all together. */
 W2VBERT_API void set_threads(int total, int per_call);
 

@@ -4,7 +4,6 @@ import io.github.w2vbert.internal.Native;
 import io.github.w2vbert.internal.NativeLibrary;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
@@ -27,14 +26,6 @@ final class ComputeThreads {
 
   /** What a call may take of its thread's stack: see jni/bindings.cpp; and 32 KiB for Java. */
   private static final long STACK_BYTES = 192 << 10;
-
-  /**
-   * What the JVM waits for running calls when it ends: then the destructors of LibTorch's globals
-   * run, and a call that still computes would crash the process instead of letting it end.
-   */
-  private static final long LAST_SECONDS = 10;
-
-  private static volatile boolean ending;
 
   /** Null before the first call. */
   private static volatile Semaphore turns;
@@ -86,20 +77,9 @@ final class ComputeThreads {
             Native.set_threads(threads, threads / concurrency);
             return null;
           });
-      Semaphore line = new Semaphore(concurrency, true);
-      Runtime.getRuntime().addShutdownHook(new Thread(() -> end(line, concurrency), "w2vbert-end"));
-      turns = line;
+      turns = new Semaphore(concurrency, true);
     }
     return turns;
-  }
-
-  private static void end(Semaphore line, int concurrency) {
-    ending = true;
-    try {
-      line.tryAcquire(concurrency, LAST_SECONDS, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
   }
 
   /**
@@ -108,7 +88,7 @@ final class ComputeThreads {
    * others.
    *
    * @throws CancellationException if the caller was interrupted before the task began
-   * @throws IllegalStateException if the thread has too little stack left, or the JVM is ending
+   * @throws IllegalStateException if the thread has too little stack left
    */
   static <R> R run(Supplier<R> task) {
     Semaphore line = turns;
@@ -134,9 +114,6 @@ final class ComputeThreads {
               .initCause(e);
     }
     try {
-      if (ending) {
-        throw new IllegalStateException("the JVM is ending; nothing is computed any more");
-      }
       return task.get();
     } finally {
       line.release();

@@ -50,8 +50,8 @@
  *
  * <p>{@link io.github.w2vbert.DefaultModel} comes from a jar by the same way.
  *
- * <p>Loading sets two process-wide defaults unless you have set them: {@code GOMP_SPINCOUNT}, so
- * that idle OpenMP threads do not hold up working ones on busy machines, and {@code
+ * <p>Loading sets three process-wide defaults unless you have set them: {@code GOMP_SPINCOUNT} and
+ * {@code OPENBLAS_THREAD_TIMEOUT}, so that idle threads do not hold up working ones, and {@code
  * org.bytedeco.javacpp.maxphysicalbytes}, since mapped weights would otherwise count against a
  * limit that JavaCPP derives from the Java heap.
  *

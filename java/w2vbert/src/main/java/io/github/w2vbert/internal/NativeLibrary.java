@@ -105,11 +105,21 @@ public final class NativeLibrary {
         loadFromClassPath();
       }
       Native.simd_level(); // refuses a wrong W2VBERT_SIMD now rather than in the first call
+      prepareEnd();
       loaded = true;
     } catch (W2vBertException e) {
       failure = e;
     } catch (Throwable e) { // errors too: nobody would see them on this thread
       failure = new W2vBertException(explain(String.valueOf(e.getMessage())), e);
+    }
+  }
+
+  /** A JVM that ends under a running call must not crash; the last handler has to be ours. */
+  private static void prepareEnd() {
+    try {
+      Runtime.getRuntime().addShutdownHook(new Thread(Native::prepare_end, "w2vbert-end"));
+    } catch (IllegalStateException e) { // it is ending
+      Native.prepare_end();
     }
   }
 

@@ -41,7 +41,7 @@ public final class ResourceCache {
 
   /**
    * The folder that holds copies of the resources under their last names. When this returns they
-   * are whole, whatever other processes do; nothing is written if they were.
+   * are whole, whatever other processes do; nothing is written if they were, by their sizes.
    *
    * @param cache in which the folder lies; made if it is not there
    */
