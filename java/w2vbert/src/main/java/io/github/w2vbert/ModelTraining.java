@@ -228,9 +228,10 @@ public final class ModelTraining implements AutoCloseable {
    *
    * @return to be closed by the caller; it draws as this training did at its beginning, see {@link
    *     Worker#reseed}
+   * @throws IllegalStateException if this is closed
    */
   public Worker worker() {
-    return new Worker(this);
+    return handle.call(training -> new Worker(this)); // refuses a closed one by its own name
   }
 
   /**
@@ -241,13 +242,16 @@ public final class ModelTraining implements AutoCloseable {
    * @throws IllegalStateException if this or the worker is closed, or {@link #useAverage} is on
    */
   public void collect(Worker worker) {
-    computing(
-        training ->
-            worker.call(
-                other -> {
-                  training.take_gradients(other);
-                  return null;
-                }));
+    Objects.requireNonNull(worker, "worker");
+    worker.alone( // before the turn: whoever computes with the worker waits for one
+        () ->
+            computing(
+                training ->
+                    worker.handle.call(
+                        other -> {
+                          training.take_gradients(other);
+                          return null;
+                        })));
   }
 
   /** Computes gradients beside its {@link ModelTraining}. Calls wait for each other. */
@@ -267,28 +271,18 @@ public final class ModelTraining implements AutoCloseable {
      * @throws IllegalStateException if this, or a tensor, is closed
      */
     public TrainingLoss accumulate(Features features, Tensor labels, double weight) {
-      lock.lock();
-      try {
-        return ModelTraining.accumulate(handle, features, labels, weight);
-      } finally {
-        lock.unlock();
-      }
+      return alone(() -> ModelTraining.accumulate(handle, features, labels, weight));
     }
 
     /** As {@link ModelTraining#reseed}, for the draws of this worker. */
     public void reseed(long seed) {
-      lock.lock();
-      try {
-        ModelTraining.reseed(handle, seed);
-      } finally {
-        lock.unlock();
-      }
+      alone(() -> ModelTraining.reseed(handle, seed));
     }
 
-    private <R> R call(Function<NativeTraining, R> body) {
+    private <R> R alone(Supplier<R> body) {
       lock.lock();
       try {
-        return handle.call(body::apply);
+        return body.get();
       } finally {
         lock.unlock();
       }

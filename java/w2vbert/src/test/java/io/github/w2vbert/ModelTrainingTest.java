@@ -17,6 +17,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -364,6 +368,36 @@ class ModelTrainingTest {
       closed.close();
       assertTrue(impossible(() -> shared.collect(closed)).contains("closed"));
       assertTrue(impossible(() -> closed.accumulate(first, labels, 1)).contains("closed"));
+    }
+  }
+
+  @Test
+  void aWorkerComputesWhileItIsCollected() throws Exception {
+    ExecutorService threads = Executors.newFixedThreadPool(2);
+    try (ModelTraining training = ctc(certain().build(), TrainingOptions.DEFAULT);
+        ModelTraining.Worker worker = training.worker();
+        Features features = features(1);
+        Tensor labels = tokens()) {
+      Future<?> computing =
+          threads.submit(
+              () -> {
+                for (int i = 0; i < 30; i++) {
+                  worker.accumulate(features, labels, 1);
+                }
+              });
+      Future<?> collecting =
+          threads.submit(
+              () -> {
+                for (int i = 0; i < 30; i++) {
+                  training.collect(worker);
+                }
+              });
+      computing.get(1, TimeUnit.MINUTES);
+      collecting.get(1, TimeUnit.MINUTES);
+      training.collect(worker);
+      assertTrue(training.step(RATE).gradientNorm() > 0);
+    } finally {
+      threads.shutdownNow();
     }
   }
 

@@ -120,14 +120,12 @@ final class BatchLoader implements AutoCloseable {
    * @throws NoSuchElementException after the last
    */
   Batch next() {
-    Batch batch = await(ahead.remove());
-    request();
-    return batch;
-  }
-
-  private static Batch await(Future<Batch> future) {
+    Future<Batch> made = ahead.element();
     try {
-      return future.get();
+      Batch batch = made.get();
+      ahead.remove();
+      request();
+      return batch;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted while it waited for a batch", e);
@@ -168,9 +166,9 @@ final class BatchLoader implements AutoCloseable {
   void drop() {
     while (!ahead.isEmpty()) {
       try {
-        await(ahead.remove()).close();
-      } catch (RuntimeException e) {
-        // a batch that could not be made, and that nobody wants
+        Uninterruptibly.get(ahead.remove()).close();
+      } catch (ExecutionException e) {
+        continue; // it could not be made, and nobody wants it
       }
     }
   }

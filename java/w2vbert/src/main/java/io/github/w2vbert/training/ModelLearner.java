@@ -20,13 +20,10 @@ final class ModelLearner implements Learner {
   private final boolean averages;
   private final List<ModelTraining.Worker> others = new ArrayList<>(); // worker 0 is `training`
 
-  private ModelLearner(TrainingTask task, ModelTraining training, boolean averages, int workers) {
+  private ModelLearner(TrainingTask task, ModelTraining training, boolean averages) {
     this.task = task;
     this.training = training;
     this.averages = averages;
-    for (int i = 1; i < workers; i++) {
-      others.add(training.worker());
-    }
   }
 
   /**
@@ -56,7 +53,16 @@ final class ModelLearner implements Learner {
                 newHead ? load.withMismatchedSizesIgnored(seed) : load,
                 seeded);
       }
-      return new ModelLearner(task, training, options.averageDecay() > 0, workers);
+      ModelLearner learner = new ModelLearner(task, training, options.averageDecay() > 0);
+      try {
+        for (int i = 1; i < workers; i++) {
+          learner.others.add(training.worker());
+        }
+      } catch (RuntimeException | Error e) {
+        learner.close();
+        throw e;
+      }
+      return learner;
     }
   }
 

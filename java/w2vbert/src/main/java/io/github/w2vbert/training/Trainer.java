@@ -45,7 +45,11 @@ import java.util.stream.Stream;
  * curves.html} and {@code checkpoints}, from which a run that ended in any way goes on as if it had
  * not, to the same losses.
  *
- * <p>A trainer runs once, on the thread that calls it.
+ * <p>A trainer runs once, on the thread that calls it. With {@code w2vbert.concurrency} above 1 the
+ * batches of a step ({@link TrainerOptions#accumulation}) are computed as many at the same time,
+ * the further ones on threads of its own: small models, which leave threads idle, learn faster so.
+ * What a batch draws does not depend on that, but sums are rounded otherwise: losses are the same
+ * to the last bit only for the same {@code w2vbert.threads} and {@code w2vbert.concurrency}.
  */
 public final class Trainer {
   private static final ObjectMapper JSON = new ObjectMapper();

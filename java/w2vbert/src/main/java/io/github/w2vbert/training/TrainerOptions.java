@@ -16,7 +16,8 @@ import java.util.Objects;
  * @param warmup the part of all steps in which the learning rate rises
  * @param batchSeconds of audio in a batch, its padding included; longer recordings cannot be used
  * @param batchUtterances in a batch at most
- * @param accumulation batches whose gradients make one step
+ * @param accumulation batches whose gradients make one step; {@code w2vbert.concurrency} of them
+ *     are computed at the same time, each with memory for gradients of its own
  * @param evaluateEvery steps from one evaluation to the next; 0: after every epoch
  * @param checkpointEvery steps from one checkpoint to the next; 0: with every evaluation
  * @param keepCheckpoints older ones are deleted

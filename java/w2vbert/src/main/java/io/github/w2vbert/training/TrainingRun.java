@@ -204,25 +204,27 @@ final class TrainingRun implements AutoCloseable {
     int good = 0;
     double seconds = 0;
     List<String> names = new ArrayList<>();
-    List<BatchLoader.Batch> batches = new ArrayList<>();
-    try {
-      for (int i = 0; i < group; i++) {
-        batches.add(loader.next());
-      }
-      double[] losses = workers.accumulate(batches, epoch, batch);
-      for (int i = 0; i < group; i++) {
-        BatchLoader.Batch learnt = batches.get(i);
-        if (!Double.isFinite(losses[i])) {
-          reportBad("loss", losses[i], learnt.names());
-          continue;
+    for (int first = 0; first < group; first += workers.count()) {
+      List<BatchLoader.Batch> batches = new ArrayList<>();
+      try {
+        for (int i = first; i < Math.min(first + workers.count(), group); i++) {
+          batches.add(loader.next());
         }
-        sum += losses[i];
-        good++;
-        seconds += learnt.seconds();
-        names.addAll(learnt.names());
+        double[] losses = workers.accumulate(batches, epoch, batch + first, 1.0 / group);
+        for (int i = 0; i < losses.length; i++) {
+          BatchLoader.Batch learnt = batches.get(i);
+          if (!Double.isFinite(losses[i])) {
+            reportBad("loss", losses[i], learnt.names());
+            continue;
+          }
+          sum += losses[i];
+          good++;
+          seconds += learnt.seconds();
+          names.addAll(learnt.names());
+        }
+      } finally {
+        batches.forEach(BatchLoader.Batch::close);
       }
-    } finally {
-      batches.forEach(BatchLoader.Batch::close);
     }
     if (good == 0) {
       return false;

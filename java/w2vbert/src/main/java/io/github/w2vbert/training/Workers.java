@@ -8,8 +8,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Computes the batches of a step, several at the same time: batch i by worker i modulo their
- * number, so that gradients are added in the same order whenever a run is repeated.
+ * Computes batches at the same time, the first by worker 0 and so on, so that gradients are added
+ * in the same order whenever a run is repeated.
  */
 final class Workers implements AutoCloseable {
   private static final long PURPOSE = 0x647261776eL; // of the draws
@@ -30,72 +30,65 @@ final class Workers implements AutoCloseable {
             });
   }
 
+  int count() {
+    return learner.workers();
+  }
+
   /**
-   * Adds the gradients of all batches, of equal weight.
+   * Adds the gradients of batches that follow each other, at most {@link #count}.
    *
    * @param first the number of the first batch in its epoch
+   * @param weight of each loss
    * @return the losses
    */
-  double[] accumulate(List<BatchLoader.Batch> batches, int epoch, int first) {
+  double[] accumulate(List<BatchLoader.Batch> batches, int epoch, int first, double weight) {
     double[] losses = new double[batches.size()];
-    int workers = Math.min(learner.workers(), batches.size());
     List<Future<?>> others = new ArrayList<>();
-    for (int i = 1; i < workers; i++) {
-      int worker = i;
-      others.add(threads.submit(() -> accumulate(worker, workers, batches, epoch, first, losses)));
-    }
-    RuntimeException failure = null;
+    Throwable failure = null;
     try {
-      accumulate(0, workers, batches, epoch, first, losses);
-    } catch (RuntimeException e) {
+      for (int i = 1; i < losses.length; i++) {
+        int worker = i;
+        others.add(
+            threads.submit(
+                () -> {
+                  losses[worker] =
+                      accumulate(worker, batches.get(worker), epoch, first + worker, weight);
+                }));
+      }
+      losses[0] = accumulate(0, batches.get(0), epoch, first, weight);
+    } catch (RuntimeException | Error e) {
       failure = e;
     }
     for (Future<?> other : others) { // all must have ended before their batches are closed
-      RuntimeException next = failureOf(other);
-      failure = failure == null ? next : failure;
+      Throwable next = failureOf(other);
+      if (failure == null) {
+        failure = next;
+      } else if (next != null) {
+        failure.addSuppressed(next);
+      }
+    }
+    if (failure instanceof Error error) {
+      throw error;
     }
     if (failure != null) {
-      throw failure;
+      throw (RuntimeException) failure;
     }
     return losses;
   }
 
-  private void accumulate(
-      int worker,
-      int workers,
-      List<BatchLoader.Batch> batches,
-      int epoch,
-      int first,
-      double[] losses) {
-    for (int i = worker; i < batches.size(); i += workers) {
-      BatchLoader.Batch batch = batches.get(i);
-      long chance = Seeds.number(seed, PURPOSE, epoch, first + i);
-      losses[i] =
-          learner.accumulate(
-              worker, chance, batch.features(), batch.labels(), 1.0 / batches.size());
-    }
+  private double accumulate(
+      int worker, BatchLoader.Batch batch, int epoch, int number, double weight) {
+    long chance = Seeds.number(seed, PURPOSE, epoch, number);
+    return learner.accumulate(worker, chance, batch.features(), batch.labels(), weight);
   }
 
   /** Waits for the end of a task; null if it succeeded. An interrupt is kept for later. */
-  private static RuntimeException failureOf(Future<?> task) {
-    boolean interrupted = false;
+  private static Throwable failureOf(Future<?> task) {
     try {
-      while (true) {
-        try {
-          task.get();
-          return null;
-        } catch (InterruptedException e) {
-          interrupted = true;
-        } catch (ExecutionException e) {
-          return e.getCause() instanceof RuntimeException failure
-              ? failure
-              : new IllegalStateException("a batch could not be computed", e.getCause());
-        }
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+      Uninterruptibly.get(task);
+      return null;
+    } catch (ExecutionException e) {
+      return e.getCause(); // unchecked: the task can throw nothing else
     }
   }
 

@@ -3,11 +3,13 @@ package io.github.w2vbert.training;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.github.w2vbert.Audio;
 import io.github.w2vbert.TrainingOptions;
 import io.github.w2vbert.Transcriber;
 import io.github.w2vbert.Wav2Vec2BertConfig;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -104,6 +106,32 @@ class FinetuneTest {
     assertEquals(
         TrainerTest.log(folder.resolve("whole"), "evaluation"),
         TrainerTest.log(folder.resolve("out"), "evaluation"));
+  }
+
+  /** The number of calls at a time is read once, so another process has to try it. */
+  @Test
+  void batchesAtTheSameTimeGiveTheLossesOfOneAtATime() throws Exception {
+    for (int accumulation : new int[] {2, 5}) {
+      Path serial = Files.createDirectory(folder.resolve("serial" + accumulation));
+      Trainer.Builder trainer = drawing(serial);
+      trainer.options(trainer.options.withAccumulation(accumulation)).build().run();
+
+      Path shared = Files.createDirectory(folder.resolve("shared" + accumulation));
+      String[] two = {"-Dw2vbert.threads=2", "-Dw2vbert.concurrency=2"};
+      TrainerTest.kill(shared, 4, String.valueOf(accumulation), two); // and goes on
+      Process process = TrainerTest.start(shared, String.valueOf(accumulation), two);
+      process.inputReader().lines().forEach(line -> {});
+      assertEquals(0, process.waitFor());
+
+      List<JsonNode> expected = TrainerTest.steps(serial.resolve("out"));
+      List<JsonNode> actual = TrainerTest.steps(shared.resolve("out"));
+      assertEquals(expected.size(), actual.size());
+      assertTrue(expected.size() > 4);
+      for (int i = 0; i < expected.size(); i++) {
+        double loss = expected.get(i).get("loss").asDouble();
+        assertEquals(loss, actual.get(i).get("loss").asDouble(), 1e-3 * loss);
+      }
+    }
   }
 
   @Test

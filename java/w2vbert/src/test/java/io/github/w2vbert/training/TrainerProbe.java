@@ -8,14 +8,18 @@ public final class TrainerProbe {
   private TrainerProbe() {}
 
   /**
-   * Prints the number of each step.
+   * Begins or goes on. Prints the number of each step.
    *
-   * @param arguments the folder of the recordings and the result; "linear" or "model"
+   * @param arguments the folder of the recordings and the result; "linear", "model", or the number
+   *     of batches that make a step of a model
    */
   public static void main(String[] arguments) throws IOException {
     Path folder = Path.of(arguments[0]);
     Trainer.Builder trainer =
-        arguments[1].equals("model") ? FinetuneTest.drawing(folder) : TrainerTest.trainer(folder);
+        arguments[1].equals("linear") ? TrainerTest.trainer(folder) : FinetuneTest.drawing(folder);
+    if (arguments[1].matches("\\d+")) {
+      trainer.options(trainer.options.withAccumulation(Integer.parseInt(arguments[1])));
+    }
     trainer
         .options(trainer.options.withCheckpointEvery(3))
         .listener(
@@ -30,6 +34,7 @@ public final class TrainerProbe {
                 }
               }
             })
+        .resume(true)
         .build()
         .run();
   }

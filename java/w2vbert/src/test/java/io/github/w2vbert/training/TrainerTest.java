@@ -199,19 +199,20 @@ class TrainerTest {
     assertEquals(1, log(output, "resume").size());
   }
 
+  /** {@link TrainerProbe} in another process. */
+  static Process start(Path folder, String learner, String... properties) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.add("-Dw2vbert.golden=" + System.getProperty("w2vbert.golden"));
+    command.addAll(List.of(properties));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of(TrainerProbe.class.getName(), folder.toString(), learner));
+    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+  }
+
   /** Trains in another process, and kills it after so many steps. */
-  static void kill(Path folder, int step, String learner) throws Exception {
-    Process process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Dw2vbert.golden=" + System.getProperty("w2vbert.golden"),
-                "-cp",
-                System.getProperty("java.class.path"),
-                TrainerProbe.class.getName(),
-                folder.toString(),
-                learner)
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
+  static void kill(Path folder, int step, String learner, String... properties) throws Exception {
+    Process process = start(folder, learner, properties);
     try {
       // The process says after each step that it made it, and waits a little.
       String number = String.valueOf(step);
