@@ -88,7 +88,7 @@ final class DoctorCommand implements Callable<Integer> {
           + card.licence()
           + ", in "
           + folder;
-    } catch (W2vBertException e) {
+    } catch (W2vBertException | IllegalArgumentException e) {
       return "none: " + Failures.oneLine(e.getMessage());
     }
   }

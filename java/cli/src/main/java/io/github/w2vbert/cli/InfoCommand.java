@@ -94,13 +94,20 @@ final class InfoCommand implements Callable<Integer> {
     return model == null ? folder.toString() : model;
   }
 
-  /** The tokens of a model for CTC in order; empty for other models and without a tokenizer. */
+  /**
+   * The tokens of a model for CTC in order; empty for other models, and without a tokenizer that
+   * this library can use: its model may be fine.
+   */
   private static List<String> vocabulary(ModelClass type, Path folder) {
     if (type != ModelClass.CTC || !Files.exists(folder.resolve("vocab.json"))) {
       return List.of();
     }
-    Tokenizer tokenizer = Tokenizer.fromPretrained(folder);
-    return IntStream.range(0, tokenizer.vocabularySize()).mapToObj(tokenizer::idToToken).toList();
+    try {
+      Tokenizer tokenizer = Tokenizer.fromPretrained(folder);
+      return IntStream.range(0, tokenizer.vocabularySize()).mapToObj(tokenizer::idToToken).toList();
+    } catch (IllegalArgumentException e) {
+      return List.of();
+    }
   }
 
   private ObjectNode describe(
@@ -163,7 +170,9 @@ final class InfoCommand implements Callable<Integer> {
     if (!card.title().isEmpty()) {
       out.printf("title       %s%n", card.title());
     }
-    out.printf("licence     %s%n", card.licence().isEmpty() ? "not stated" : card.licence());
+    if (!card.licence().isEmpty()) {
+      out.printf("licence     %s%n", card.licence());
+    }
     out.printf("class       %s%n", type);
     if (!vocabulary.isEmpty()) {
       out.printf("vocabulary  %s%n", text(vocabulary));

@@ -55,7 +55,9 @@ final class TrainerArguments {
   @Option(
       names = "--accumulate",
       paramLabel = "N",
-      description = "Batches whose gradients make one step (1).")
+      description =
+          "Batches whose gradients make one step (1). With -Dw2vbert.concurrency=N, N of them are"
+              + " computed at the same time.")
   private Integer accumulation;
 
   @Option(
