@@ -42,6 +42,9 @@ interface TrainingSide extends AutoCloseable {
   /** Changes the parameters by the gradients, which end. */
   void step();
 
+  /** The parameter {@link #PROBE}. */
+  float[] parameter();
+
   @Override
   void close();
 
@@ -86,7 +89,10 @@ interface TrainingSide extends AutoCloseable {
         ModelTraining.initialize(
             Wav2Vec2BertForCTC.class,
             config,
-            TrainingOptions.DEFAULT.withGradientCheckpointing(recomputes));
+            TrainingOptions.DEFAULT
+                .withMaxGradNorm(0)
+                .withDecayBiasesAndNorms(true)
+                .withGradientCheckpointing(recomputes));
     long[] mask = new long[UTTERANCES * time];
     Arrays.fill(mask, 1);
     Features features =
@@ -110,6 +116,13 @@ interface TrainingSide extends AutoCloseable {
       @Override
       public void step() {
         training.step(RATE);
+      }
+
+      @Override
+      public float[] parameter() {
+        try (Tensor parameter = training.parameter(PROBE)) {
+          return parameter.toFloatArray();
+        }
       }
 
       @Override
@@ -178,10 +191,15 @@ interface TrainingSide extends AutoCloseable {
       @SuppressWarnings("try")
       public float[] gradient() {
         try (PointerScope scope = new PointerScope()) {
-          org.bytedeco.pytorch.Tensor gradient = parameters.get(PROBE).grad().contiguous();
-          float[] values = new float[Math.toIntExact(gradient.numel())];
-          gradient.data_ptr_float().get(values);
-          return values;
+          return values(parameters.get(PROBE).grad().contiguous());
+        }
+      }
+
+      @Override
+      @SuppressWarnings("try")
+      public float[] parameter() {
+        try (PointerScope scope = new PointerScope()) {
+          return values(parameters.get(PROBE));
         }
       }
 
@@ -201,6 +219,12 @@ interface TrainingSide extends AutoCloseable {
         features.close();
       }
     };
+  }
+
+  private static float[] values(org.bytedeco.pytorch.Tensor tensor) {
+    float[] values = new float[Math.toIntExact(tensor.numel())];
+    tensor.data_ptr_float().get(values);
+    return values;
   }
 
   private static org.bytedeco.pytorch.Tensor tensor(float[] values, long[] shape) {
