@@ -13,7 +13,7 @@ import java.util.List;
  *
  * <pre>{@code
  * try (Transcriber transcriber = Transcriber.fromPretrained(DefaultModel.directory())) {
- *   System.out.println(transcriber.text(Audio.read(Path.of("goforward.wav"))));
+ *   System.out.println(transcriber.text(Audio.read(Path.of("command.wav"))));
  * }
  * }</pre>
  *
