@@ -19,6 +19,7 @@
 #include "w2vbert/io/half.h"
 
 #define W2VBERT_DEVICE inline
+#define W2VBERT_HOST_DEVICE inline
 #define __global__ inline
 #define __launch_bounds__(...)
 #define __restrict__

@@ -22,6 +22,7 @@
 #include <string>
 
 #define W2VBERT_DEVICE __device__ __forceinline__
+#define W2VBERT_HOST_DEVICE __host__ __device__ __forceinline__
 
 namespace w2vbert::cuda {
 
@@ -282,7 +283,7 @@ constexpr int kWarp = 32;
 
 // What SharedMemory::take<T>(count) uses.
 template <typename T>
-constexpr size_t shared_bytes(int64_t count) {
+W2VBERT_HOST_DEVICE constexpr size_t shared_bytes(int64_t count) {
   return (static_cast<size_t>(count) * sizeof(T) + 15) / 16 * 16;
 }
 
