@@ -36,6 +36,7 @@ AOTITorchError aoti_torch_get_sizes(AtenTensorHandle tensor, int64_t** result);
 AOTITorchError aoti_torch_get_strides(AtenTensorHandle tensor, int64_t** result);
 AOTITorchError aoti_torch_get_dtype(AtenTensorHandle tensor, int32_t* result);
 AOTITorchError aoti_torch_get_device_type(AtenTensorHandle tensor, int32_t* result);
+AOTITorchError aoti_torch_get_device_index(AtenTensorHandle tensor, int32_t* result);
 AOTITorchError aoti_torch_is_contiguous(AtenTensorHandle tensor, bool* result);
 AOTITorchError aoti_torch_is_defined(AtenTensorHandle tensor, bool* result);
 AOTITorchError aoti_torch_new_uninitialized_tensor(AtenTensorHandle* result);
@@ -43,6 +44,7 @@ AOTITorchError aoti_torch_new_uninitialized_tensor(AtenTensorHandle* result);
 AOTITorchError aoti_torch_assign_tensors(AtenTensorHandle from, AtenTensorHandle to);
 AOTITorchError torch_set_requires_grad(AtenTensorHandle tensor, bool requires_grad);
 int32_t aoti_torch_device_type_cpu();
+int32_t aoti_torch_device_type_cuda();
 uint64_t aoti_torch_abi_version();
 
 bool aoti_torch_grad_mode_is_enabled();

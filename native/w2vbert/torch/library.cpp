@@ -18,13 +18,15 @@ void check(AOTITorchError error, const char* what, const char* name) {
   }
 }
 
-void register_operator(const char* schema, const char* name,
-                       std::initializer_list<KernelRegistration> kernels) {
-  // The library objects are never deleted: deleting one would take its operators away.
+// The library objects are never deleted: deleting one would take its operators away.
+void define(const char* schema, const char* name) {
   TorchLibraryOpaque* definition = nullptr;
   check(aoti_torch_library_init_fragment(kNamespace, __FILE__, __LINE__, &definition),
         "open the namespace of", name);
   check(aoti_torch_library_def(definition, schema), "define", name);
+}
+
+void register_kernels(const char* name, std::initializer_list<KernelRegistration> kernels) {
   for (const KernelRegistration& kernel : kernels) {
     TorchLibraryOpaque* implementation = nullptr;
     check(aoti_torch_library_init_impl(kNamespace, kernel.dispatch_key, __FILE__, __LINE__,
@@ -40,17 +42,30 @@ std::string& first_failure() {
   return failure;
 }
 
-}  // namespace
-
-OperatorRegistration::OperatorRegistration(const char* schema, const char* name,
-                                           std::initializer_list<KernelRegistration> kernels) {
+template <typename Register>
+void remember_failure(const char* name, const Register& attempt) {
   try {
-    register_operator(schema, name, kernels);
+    attempt();
   } catch (const std::exception& e) {
     if (first_failure().empty()) first_failure() = e.what();
   } catch (...) {
     if (first_failure().empty()) first_failure() = std::string("unknown failure for ") + name;
   }
+}
+
+}  // namespace
+
+OperatorRegistration::OperatorRegistration(const char* schema, const char* name,
+                                           std::initializer_list<KernelRegistration> kernels) {
+  remember_failure(name, [&] {
+    define(schema, name);
+    register_kernels(name, kernels);
+  });
+}
+
+KernelRegistrations::KernelRegistrations(const char* name,
+                                         std::initializer_list<KernelRegistration> kernels) {
+  remember_failure(name, [&] { register_kernels(name, kernels); });
 }
 
 std::string registration_failure() { return first_failure(); }

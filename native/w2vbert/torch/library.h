@@ -34,7 +34,13 @@ class OperatorRegistration {
                        std::initializer_list<KernelRegistration> kernels);
 };
 
-// Empty if every operator could be registered.
+// Kernels of an operator that another library defines, now or later.
+class KernelRegistrations {
+ public:
+  KernelRegistrations(const char* name, std::initializer_list<KernelRegistration> kernels);
+};
+
+// Empty if every operator of this library could be registered.
 std::string registration_failure();
 
 // The version of the LibTorch that is loaded, such as "2.10.0".

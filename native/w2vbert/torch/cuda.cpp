@@ -1,0 +1,103 @@
+#include "w2vbert/torch/cuda.h"
+
+#include <cuda_runtime.h>
+
+#include <stdexcept>
+
+#include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/c_abi.h"
+
+// Of libtorch_cuda.so, documented upstream in torch/csrc/inductor/aoti_torch/c/shim.h.
+extern "C" {
+AOTITorchError aoti_torch_create_cuda_guard(int32_t device_index, CUDAGuardOpaque** result);
+AOTITorchError aoti_torch_delete_cuda_guard(CUDAGuardOpaque* guard);
+AOTITorchError aoti_torch_get_current_cuda_stream(int32_t device_index, void** result);
+}
+
+namespace w2vbert {
+namespace {
+
+void check(AOTITorchError error, const char* what) {
+  if (error != 0) throw std::runtime_error(std::string("LibTorch could not ") + what);
+}
+
+void check_cuda(cudaError_t error, const char* what) {
+  if (error == cudaSuccess) return;
+  throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
+}
+
+int32_t device_index(const Tensor& tensor) {
+  int32_t index = 0;
+  check(aoti_torch_get_device_index(tensor.handle(), &index), "read a device");
+  return index;
+}
+
+}  // namespace
+
+bool is_cuda(const Tensor& tensor) {
+  if (!tensor.defined()) return false;
+  int32_t type = 0;
+  check(aoti_torch_get_device_type(tensor.handle(), &type), "read a device");
+  return type == aoti_torch_device_type_cuda();
+}
+
+std::string describe_with_device(const Tensor& tensor) {
+  if (!tensor.defined()) return tensor.describe();
+  const std::string device = is_cuda(tensor)   ? "cuda:" + std::to_string(device_index(tensor))
+                             : tensor.is_cpu() ? "the CPU"
+                                               : "another device";
+  return tensor.describe() + " on " + device;
+}
+
+CudaDevice::CudaDevice(const Tensor& tensor) : index_(device_index(tensor)) {
+  check(aoti_torch_create_cuda_guard(index_, &guard_), "select a CUDA device");
+  // The plug-in's CUDA runtime is its own, and has its own idea of the current device.
+  const cudaError_t error = cudaSetDevice(index_);
+  if (error != cudaSuccess) {
+    aoti_torch_delete_cuda_guard(guard_);
+    check_cuda(error, "cudaSetDevice");
+  }
+}
+
+CudaDevice::~CudaDevice() { aoti_torch_delete_cuda_guard(guard_); }
+
+CUstream_st* CudaDevice::stream() const {
+  void* stream = nullptr;
+  check(aoti_torch_get_current_cuda_stream(index_, &stream), "find the current CUDA stream");
+  return static_cast<CUstream_st*>(stream);
+}
+
+Tensor CudaDevice::empty(const Shape& shape, DType dtype) const {
+  Shape strides(shape.size(), 1);
+  for (size_t i = shape.size(); i-- > 1;) {
+    strides[i - 1] = strides[i] * (shape[i] > 0 ? shape[i] : 1);
+  }
+  AtenTensorHandle handle = nullptr;
+  const AOTITorchError error = aoti_torch_empty_strided(
+      static_cast<int64_t>(shape.size()), shape.data(), strides.data(), static_cast<int32_t>(dtype),
+      aoti_torch_device_type_cuda(), index_, &handle);
+  if (error != 0) {
+    throw std::runtime_error("LibTorch could not allocate a " + dtype_name(dtype) +
+                             " tensor of shape " + shape_string(shape) +
+                             " on cuda:" + std::to_string(index_));
+  }
+  return Tensor::adopt(handle);
+}
+
+bool CudaDevice::has(const Tensor& tensor) const {
+  return is_cuda(tensor) && device_index(tensor) == index_;
+}
+
+Tensor CudaDevice::here(const Tensor& tensor) const {
+  const Tensor packed = aten::contiguous(tensor);
+  if (has(packed)) return packed;
+  const Tensor copy = empty(packed.shape(), packed.dtype());
+  const auto bytes = static_cast<size_t>(packed.numel() * dtype_size(packed.dtype()));
+  // From pageable memory: the source may go away when this returns.
+  check_cuda(
+      cudaMemcpyAsync(copy.raw_data(), packed.raw_data(), bytes, cudaMemcpyDefault, stream()),
+      "cudaMemcpyAsync");
+  return copy;
+}
+
+}  // namespace w2vbert
