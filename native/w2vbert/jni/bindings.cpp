@@ -25,6 +25,7 @@
 #include "w2vbert/ops/cpu/cpu_features.h"
 #include "w2vbert/ops/fbank.h"
 #include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/cuda_plugin.h"
 #include "w2vbert/torch/library.h"
 #include "w2vbert/torch/parallel.h"
 #include "w2vbert/training/model_training.h"
@@ -752,6 +753,27 @@ std::string simd_level() {
 }
 
 std::string registration_failure() { return w2vbert::registration_failure(); }
+
+std::string cuda_driver_json(const std::string& library) {
+  return guarded([&] {
+    const CudaDriver driver = cuda_driver(library);
+    json devices = json::array();
+    for (const CudaDeviceInfo& device : driver.devices) {
+      devices.push_back({{"name", device.name},
+                         {"computeCapability", std::to_string(device.capability_major) + "." +
+                                                   std::to_string(device.capability_minor)},
+                         {"memoryBytes", device.memory}});
+    }
+    return json({{"version", driver.version == 0 ? "" : cuda_version_string(driver.version)},
+                 {"devices", devices},
+                 {"problem", driver.problem}})
+        .dump();
+  });
+}
+
+void open_cuda_plugin(const std::string& torch_cuda, const std::string& plugin) {
+  guarded([&] { w2vbert::open_cuda_plugin(cuda_driver(), torch_cuda, plugin); });
+}
 
 }  // namespace jni
 }  // namespace w2vbert

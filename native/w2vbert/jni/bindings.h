@@ -257,5 +257,12 @@ W2VBERT_API std::string libtorch_version();
 /** Empty, or why LibTorch would not register our operators (they work here all the same). */
 W2VBERT_API std::string registration_failure();
 
+/** What the NVIDIA driver with the library `library` says: `{"version", "devices": [{"name",
+ *  "computeCapability", "memoryBytes"}], "problem"}`. The version is that of CUDA, empty without a
+ *  driver; the problem is one sentence, empty if CUDA can be used. */
+W2VBERT_API std::string cuda_driver_json(const std::string& library);
+/** Opens LibTorch's CUDA library and the CUDA plug-in, given by their paths. */
+W2VBERT_API void open_cuda_plugin(const std::string& torch_cuda, const std::string& plugin);
+
 }  // namespace jni
 }  // namespace w2vbert

@@ -56,4 +56,29 @@ public final class W2vBert {
   public static String registrationFailure() {
     return NativeHandle.create(Native::registration_failure);
   }
+
+  /** What this machine's NVIDIA driver says of itself; models compute on the CPU all the same. */
+  public static CudaDriver cudaDriver() {
+    return CudaDriver.query(CudaDriver.LIBRARY);
+  }
+
+  /**
+   * Empty if the CUDA plug-in could be opened, which this tries; otherwise one sentence that says
+   * why not: no driver, one that is too old, or the library that is missing.
+   */
+  public static String cudaProblem() {
+    String problem = cudaDriver().problem();
+    if (!problem.isEmpty()) {
+      return problem;
+    }
+    try {
+      return NativeHandle.create(
+          () -> {
+            NativeLibrary.openCudaPlugin();
+            return "";
+          });
+    } catch (W2vBertException e) {
+      return e.getMessage();
+    }
+  }
 }

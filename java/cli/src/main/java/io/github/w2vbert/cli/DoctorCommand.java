@@ -1,5 +1,6 @@
 package io.github.w2vbert.cli;
 
+import io.github.w2vbert.CudaDriver;
 import io.github.w2vbert.DefaultModel;
 import io.github.w2vbert.Tokenizer;
 import io.github.w2vbert.W2vBert;
@@ -55,7 +56,7 @@ final class DoctorCommand implements Callable<Integer> {
             + W2vBert.concurrency()
             + " computing call(s) at a time");
     line(out, "libtorch", W2vBert.libTorchVersion() + ", " + W2vBert.nativeSource());
-    line(out, "gpu", "none: this build computes on the CPU");
+    describeGpus(out, W2vBert.cudaDriver());
     line(out, "model", defaultModel());
     try {
       line(out, "kernels", W2vBert.simdLevel());
@@ -91,6 +92,30 @@ final class DoctorCommand implements Callable<Integer> {
     } catch (W2vBertException | IllegalArgumentException e) {
       return "none: " + Failures.oneLine(e.getMessage());
     }
+  }
+
+  /** Lines that say what there is, although models compute on the CPU. */
+  private static void describeGpus(PrintWriter out, CudaDriver driver) {
+    for (CudaDriver.Device device : driver.devices()) {
+      String memory = String.format(Locale.ROOT, "%.1f GiB", device.memoryBytes() / 0x1p30);
+      line(
+          out,
+          "gpu",
+          device.name() + ", compute capability " + device.computeCapability() + ", " + memory);
+    }
+    if (driver.devices().isEmpty()) {
+      line(out, "gpu", "none: " + driver.problem());
+      return;
+    }
+    String problem = W2vBert.cudaProblem();
+    line(
+        out,
+        "cuda",
+        "driver for CUDA "
+            + driver.version()
+            + ", plug-in "
+            + (problem.isEmpty() ? "opened" : "not opened: " + problem)
+            + "; models compute on the CPU");
   }
 
   private static String property(String name) {

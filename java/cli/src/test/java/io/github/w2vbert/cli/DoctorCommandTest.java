@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.w2vbert.CudaDriver;
 import io.github.w2vbert.DefaultModel;
 import io.github.w2vbert.W2vBert;
 import io.github.w2vbert.WeightType;
@@ -31,6 +32,12 @@ class DoctorCommandTest {
         result.out().lines().anyMatch(line -> line.startsWith("model       w2vbert-en-commands, ")),
         result.out());
     assertTrue(result.out().contains(DefaultModel.directory().toString()), result.out());
+    CudaDriver driver = W2vBert.cudaDriver();
+    String gpu =
+        driver.devices().isEmpty()
+            ? "gpu         none: " + driver.problem()
+            : "gpu         " + driver.devices().get(0).name();
+    assertTrue(result.out().contains(gpu), result.out());
     assertEquals(0, result.status());
   }
 

@@ -33,6 +33,9 @@ public final class NativeLibrary {
 
   static final String PLATFORM = "linux-x86_64";
 
+  private static final String TORCH_CUDA = "libtorch_cuda.so";
+  private static final String CUDA_PLUGIN = "libw2vbert_cuda.so";
+
   private static final String LIBTORCH = "libtorch_cpu.so";
   private static final String THREAD_DEFAULTS = "libw2vbert_threads.so"; // before others
   private static final List<String> OPENBLAS_LIBRARIES =
@@ -142,6 +145,30 @@ public final class NativeLibrary {
       throw new W2vBertException(
           "the native library of JavaCPP's PyTorch preset cannot be loaded: " + e.getMessage(), e);
     }
+  }
+
+  /**
+   * Opens the CUDA plug-in and, before it, LibTorch's CUDA library.
+   *
+   * @throws W2vBertException if one of them is missing, with the way out; what the native library
+   *     refuses comes as JavaCPP's exception
+   */
+  public static void openCudaPlugin() {
+    load();
+    String folder = System.getProperty(PATH_PROPERTY);
+    if (folder == null) {
+      throw new W2vBertException(
+          "LibTorch from the class path computes on the CPU only; name an installed one that has "
+              + TORCH_CUDA
+              + " with "
+              + PATH_PROPERTY
+              + " and "
+              + LIBTORCH_PROPERTY);
+    }
+    Path torch = Path.of(System.getProperty(LIBTORCH_PROPERTY, folder));
+    Native.open_cuda_plugin(
+        existing(torch, TORCH_CUDA, LIBTORCH_PROPERTY),
+        existing(Path.of(folder), CUDA_PLUGIN, PATH_PROPERTY));
   }
 
   /** The folder from which LibTorch was or would be loaded: for diagnosis. */
