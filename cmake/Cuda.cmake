@@ -41,10 +41,14 @@ if(W2VBERT_CUDA_FOUND)
   add_library(
     w2vbert_cuda SHARED
     w2vbert/ops/checks.cpp
+    w2vbert/ops/cpu/fbank_plan.cpp
     w2vbert/ops/cuda/causal_depthwise_conv1d.cu
     w2vbert/ops/cuda/ctc_greedy.cu
+    w2vbert/ops/cuda/fbank.cu
     w2vbert/ops/cuda/finish_rows.cu
     w2vbert/ops/cuda/plugin.cpp
+    w2vbert/ops/cuda/relative_position_attention.cu
+    w2vbert/ops/cuda/rotary_embedding.cu
     w2vbert/torch/aten.cpp
     w2vbert/torch/cuda.cpp
     w2vbert/torch/library.cpp
