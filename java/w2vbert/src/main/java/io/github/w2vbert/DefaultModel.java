@@ -4,12 +4,13 @@ import io.github.w2vbert.internal.ResourceCache;
 import java.io.IOException;
 import java.net.URL;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The model that comes with {@code io.github.w2vbert:w2vbert-platform}: a small one for CTC that
- * knows English numbers, dates and short commands.
+ * knows English numbers, dates and short commands, with a language model of them.
  *
  * <pre>{@code
  * try (Transcriber transcriber = Transcriber.fromPretrained(DefaultModel.directory())) {
@@ -23,7 +24,7 @@ import java.util.List;
 public final class DefaultModel {
   static final String RESOURCES = "io/github/w2vbert/model/en/";
 
-  /** What the trainer and {@code savePretrained} write, the card and the licence. */
+  /** What the trainer writes, the language model, the card and the licence. */
   static final List<String> FILES =
       List.of(
           "config.json",
@@ -33,6 +34,8 @@ public final class DefaultModel {
           "tokenizer_config.json",
           "special_tokens_map.json",
           "added_tokens.json",
+          "language_model/2gram.arpa",
+          "language_model/attrs.json",
           "README.md",
           "LICENSE");
 
@@ -47,7 +50,7 @@ public final class DefaultModel {
    * @throws W2vBertException if the model is not on the class path or cannot be extracted
    */
   public static Path directory() {
-    List<URL> resources = new ArrayList<>();
+    Map<String, URL> resources = new LinkedHashMap<>();
     for (String name : FILES) {
       // The class loader: a class of a named module finds resources of its own module only.
       URL url = DefaultModel.class.getClassLoader().getResource(RESOURCES + name);
@@ -59,7 +62,7 @@ public final class DefaultModel {
                 + "); depend on io.github.w2vbert:w2vbert-default-model, which w2vbert-platform"
                 + " brings, and on the module path add --add-modules ALL-MODULE-PATH");
       }
-      resources.add(url);
+      resources.put(name, url);
     }
     try {
       return ResourceCache.extract(resources, ResourceCache.folder());

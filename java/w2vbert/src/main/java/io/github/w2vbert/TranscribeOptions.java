@@ -7,7 +7,8 @@ import java.util.Objects;
 /**
  * How a {@link Transcriber} works.
  *
- * @param decoder turns scores into text; null for the best path
+ * @param decoder turns scores into text; null for the transcriber's own, {@link
+ *     Transcriber#decoder}
  * @param windows how long stretches of speech are divided; null to compute each in one call, which
  *     is exact and takes memory in proportion to its length, and time to its square
  * @param voiceActivity how speech is found, of which each stretch is then transcribed on its own;
@@ -22,7 +23,7 @@ public record TranscribeOptions(
     VadOptions voiceActivity,
     SegmentOptions segments,
     double batchSeconds) {
-  /** Best path, in one call, for the whole recording. */
+  /** The transcriber's own decoder, in one call, for the whole recording. */
   public static final TranscribeOptions DEFAULT =
       new TranscribeOptions(null, null, null, SegmentOptions.DEFAULT, 60);
 
@@ -37,7 +38,10 @@ public record TranscribeOptions(
     }
   }
 
-  /** These options with another decoder, see {@link Transcriber#beamSearch}. */
+  /**
+   * These options with another decoder, see {@link Transcriber#beamSearch} and {@link
+   * Transcriber#bestPath}.
+   */
   public TranscribeOptions withDecoder(CtcDecoder value) {
     return new TranscribeOptions(value, windows, voiceActivity, segments, batchSeconds);
   }

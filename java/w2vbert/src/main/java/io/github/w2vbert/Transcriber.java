@@ -11,6 +11,7 @@ import io.github.w2vbert.hub.HubClient;
 import io.github.w2vbert.internal.Spacing;
 import io.github.w2vbert.transcript.Transcript;
 import io.github.w2vbert.transcript.Word;
+import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,27 +43,35 @@ public final class Transcriber implements AutoCloseable {
   private final Wav2Vec2BertProcessor processor;
   private final Wav2Vec2BertForCTC model;
   private final boolean owned;
-  private final GreedyDecoder greedy;
+  private final BeamSearchDecoder beamSearch;
+  private final CtcDecoder decoder;
 
-  private Transcriber(Wav2Vec2BertProcessor processor, Wav2Vec2BertForCTC model, boolean owned) {
+  private Transcriber(
+      Wav2Vec2BertProcessor processor,
+      Wav2Vec2BertForCTC model,
+      boolean owned,
+      BeamSearchDecoder beamSearch) {
     this.processor = processor;
     this.model = model;
     this.owned = owned;
-    greedy = GreedyDecoder.of(processor.tokenizer(), model.config().vocabSize());
+    this.beamSearch = beamSearch;
+    decoder =
+        beamSearch.hasModel()
+            ? beamSearch
+            : GreedyDecoder.of(processor.tokenizer(), model.config().vocabSize());
   }
 
   /**
-   * Loads a checkpoint folder with its processor; closing the transcriber closes both.
-   *
-   * @throws IllegalArgumentException if a file is missing, malformed, or does not fit
-   * @throws W2vBertException if a file cannot be read or native libraries cannot be loaded
+   * Loads a checkpoint folder as {@link #fromPretrained(Path, LoadOptions)} does, with the default
+   * options.
    */
   public static Transcriber fromPretrained(Path directory) {
     return fromPretrained(directory, LoadOptions.DEFAULT);
   }
 
   /**
-   * Loads a checkpoint folder with its processor; closing the transcriber closes both.
+   * Loads a checkpoint folder with its processor and, if there is one, its language model ({@link
+   * BeamSearchDecoder#fromPretrained}); closing the transcriber closes what has to be closed.
    *
    * @throws IllegalArgumentException if a file is missing, malformed, or does not fit
    * @throws W2vBertException if a file cannot be read or native libraries cannot be loaded
@@ -71,7 +80,12 @@ public final class Transcriber implements AutoCloseable {
     try (Closing made = new Closing()) {
       Wav2Vec2BertProcessor processor = made.add(Wav2Vec2BertProcessor.fromPretrained(directory));
       Wav2Vec2BertForCTC model = made.add(Wav2Vec2BertForCTC.fromPretrained(directory, options));
-      return made.keep(new Transcriber(processor, model, true));
+      BeamSearchDecoder beamSearch =
+          BeamSearchDecoder.fromPretrained(
+              directory, processor.tokenizer(), model.config().vocabSize());
+      return made.keep(new Transcriber(processor, model, true, beamSearch));
+    } catch (IOException e) {
+      throw new W2vBertException("the language model in " + directory + " cannot be read: " + e, e);
     }
   }
 
@@ -89,12 +103,17 @@ public final class Transcriber implements AutoCloseable {
   }
 
   /**
-   * Puts together what the caller has and closes; closing the transcriber does nothing.
+   * Puts together what the caller has and closes; closing the transcriber does nothing. It has no
+   * language model.
    *
    * @throws IllegalArgumentException if the tokenizer's padding token is not one of the model's
    */
   public static Transcriber of(Wav2Vec2BertProcessor processor, Wav2Vec2BertForCTC model) {
-    return new Transcriber(processor, model, false);
+    return new Transcriber(
+        processor,
+        model,
+        false,
+        BeamSearchDecoder.of(processor.tokenizer(), model.config().vocabSize()));
   }
 
   /** The processor. */
@@ -116,9 +135,25 @@ public final class Transcriber implements AutoCloseable {
         / extractor.samplingRate();
   }
 
-  /** A beam search over this model's tokens, to be given options, a language model, hot words. */
+  /**
+   * What decodes unless {@link TranscribeOptions#decoder} says otherwise: the beam search with the
+   * language model that came with the model, or the best path if none did.
+   */
+  public CtcDecoder decoder() {
+    return decoder;
+  }
+
+  /**
+   * A beam search over this model's tokens, with the language model that came with the model if one
+   * did; to be given options, another language model, hot words.
+   */
   public BeamSearchDecoder beamSearch() {
-    return BeamSearchDecoder.of(processor.tokenizer(), model.config().vocabSize());
+    return beamSearch;
+  }
+
+  /** The best path over this model's tokens, which uses no language model. */
+  public GreedyDecoder bestPath() {
+    return GreedyDecoder.of(processor.tokenizer(), model.config().vocabSize());
   }
 
   /**
@@ -132,13 +167,17 @@ public final class Transcriber implements AutoCloseable {
   }
 
   /**
-   * The text alone of a recording, as {@link #transcribe(Audio)} finds it. Between the samples and
-   * the text hardly anything is left on the Java heap: for a stream of short clips.
+   * The text alone of a recording, as {@link #transcribe(Audio)} finds it. Without a language
+   * model, hardly anything is left on the Java heap between the samples and the text: for a stream
+   * of short clips.
    *
    * @throws IllegalArgumentException if it is not mono
    * @throws IllegalStateException if the model is closed
    */
   public String text(Audio recording) {
+    if (decoder == beamSearch) {
+      return transcribe(recording).text();
+    }
     Audio audio = atModelRate(recording);
     FeatureExtractor extractor = processor.featureExtractor();
     if (model.config().outputLength(extractor.frames(audio)) == 0) {
@@ -165,7 +204,7 @@ public final class Transcriber implements AutoCloseable {
    * @throws IllegalStateException if the model is closed
    */
   public List<Transcript> transcribe(List<Audio> recordings, TranscribeOptions options) {
-    CtcDecoder decoder = options.decoder() == null ? greedy : options.decoder();
+    CtcDecoder chosen = options.decoder() == null ? decoder : options.decoder();
     List<Stretch> stretches = new ArrayList<>();
     for (int i = 0; i < recordings.size(); i++) {
       stretches.addAll(stretches(i, recordings.get(i), options));
@@ -180,7 +219,7 @@ public final class Transcriber implements AutoCloseable {
         stretches,
         options,
         (stretch, scores) -> {
-          Hypothesis best = decoder.best(scores);
+          Hypothesis best = chosen.best(scores);
           double duration = seconds(recordings.get(stretch.recording()));
           for (Word word : best.toWords(secondsPerFrame())) {
             words.get(stretch.recording()).add(word.shifted(stretch.start()).until(duration));

@@ -29,7 +29,9 @@ class DefaultModelTest {
     StringBuilder sizes = new StringBuilder();
     for (int i = 0; i < DefaultModel.FILES.size(); i++) {
       byte[] content = new byte[i * 100_000];
-      Files.write(model.resolve(DefaultModel.FILES.get(i)), content);
+      Path file = model.resolve(DefaultModel.FILES.get(i));
+      Files.createDirectories(file.getParent());
+      Files.write(file, content);
       sizes.append(' ').append(content.length);
     }
     Path cache = temp.resolve("cache");
@@ -61,6 +63,7 @@ class DefaultModelTest {
   void aCacheFolderThatCannotBeMadeIsNamed() throws Exception {
     Path model = Files.createDirectories(temp.resolve("artifact").resolve(DefaultModel.RESOURCES));
     for (String name : DefaultModel.FILES) {
+      Files.createDirectories(model.resolve(name).getParent());
       Files.writeString(model.resolve(name), name);
     }
     Path cache = Files.writeString(temp.resolve("file"), "not a folder").resolve("cache");

@@ -14,6 +14,8 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -28,7 +30,7 @@ import picocli.CommandLine.Spec;
     name = "convert",
     description = {
       "Writes a model with weights of another type or in files of another size.",
-      "The files of its feature extractor and tokenizer are copied.",
+      "The files of its feature extractor, tokenizer and language model are copied.",
       "Either library, this or transformers, can open the result."
     },
     footerHeading = "%nExamples:%n",
@@ -46,6 +48,8 @@ final class ConvertCommand implements Callable<Integer> {
           "tokenizer_config.json",
           "special_tokens_map.json",
           "added_tokens.json");
+
+  private static final String LANGUAGE_MODEL = "language_model";
 
   @Spec private CommandSpec spec;
 
@@ -186,24 +190,41 @@ final class ConvertCommand implements Callable<Integer> {
   private static void deleteFolder(Path folder) throws IOException {
     if (Files.exists(folder)) {
       List<Path> files;
-      try (Stream<Path> entries = Files.list(folder)) {
-        files = entries.toList();
+      try (Stream<Path> entries = Files.walk(folder)) {
+        files = entries.sorted(Comparator.reverseOrder()).toList();
       }
       for (Path file : files) {
         Files.delete(file);
       }
-      Files.delete(folder);
     }
   }
 
-  /** Returns the names of the processor's files; those that this model does not have go. */
+  /** The files in the model folder that convert copies if they are there. */
+  private static List<String> copiedFiles(Path folder) throws IOException {
+    List<String> names = new ArrayList<>(PROCESSOR_FILES);
+    if (Files.isDirectory(folder.resolve(LANGUAGE_MODEL))) {
+      try (Stream<Path> files = Files.list(folder.resolve(LANGUAGE_MODEL))) {
+        files
+            .filter(Files::isRegularFile)
+            .map(file -> LANGUAGE_MODEL + "/" + file.getFileName())
+            .sorted()
+            .forEach(names::add);
+      }
+    }
+    return names;
+  }
+
+  /** Returns the names of the files that were copied; those that this model does not have go. */
   private List<String> write(Wav2Vec2BertPreTrainedModel loaded, SaveOptions options, Path folder)
       throws IOException {
     loaded.savePretrained(folder, options);
     List<String> copied = new ArrayList<>();
-    for (String name : PROCESSOR_FILES) {
+    Set<String> names = new LinkedHashSet<>(copiedFiles(modelFolder));
+    names.addAll(copiedFiles(folder));
+    for (String name : names) {
       Path source = modelFolder.resolve(name);
       if (Files.isRegularFile(source)) {
+        Files.createDirectories(folder.resolve(name).getParent());
         try (PendingFile target = new PendingFile(folder.resolve(name))) {
           Files.copy(source, Channels.newOutputStream(target.channel()));
           target.commit();

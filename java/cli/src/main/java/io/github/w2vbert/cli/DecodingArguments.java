@@ -11,17 +11,29 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import picocli.CommandLine.Option;
 
-/** How scores become text: by the best path, or by a beam search if an option asks for one. */
+/**
+ * How scores become text: as the model's folder says, by the best path, or by a beam search if an
+ * option asks for one.
+ */
 final class DecodingArguments {
   @Option(
       names = "--beam",
       paramLabel = "N",
       description =
-          "Beam search that keeps N ends per frame (100 if another of these options asks for a"
-              + " search). Without a search: the most probable token of every frame.")
+          "Beam search that keeps N ends per frame (100 if another of these options, or a language"
+              + " model in the model's folder, asks for a search). Without a search: the most"
+              + " probable token of every frame.")
   private Integer beam;
+
+  @Option(
+      names = "--best-path",
+      description =
+          "The most probable token of every frame, also where a language model lies in the model's"
+              + " folder.")
+  private boolean bestPath;
 
   @Option(
       names = "--n-best",
@@ -33,8 +45,8 @@ final class DecodingArguments {
       names = "--lm",
       paramLabel = "FILE",
       description =
-          "Language model: n-grams of words as an ARPA file, plain or gzip. Its words have to be"
-              + " spelt as in transcripts.")
+          "Language model: n-grams of words as an ARPA file, plain or gzip, instead of the one in"
+              + " the model's folder. Its words have to be spelt as in transcripts.")
   private Path languageModel;
 
   @Option(
@@ -67,17 +79,17 @@ final class DecodingArguments {
       description = "Added for every phrase that is favoured, times its own weight (10).")
   private Double hotWordWeight;
 
-  /** A beam search without its tokens. */
-  record Search(BeamOptions options, NgramModel languageModel, HotWords hotWords) {
+  /** A beam search for a model that is not open yet. */
+  record Search(UnaryOperator<BeamOptions> options, NgramModel languageModel, HotWords hotWords) {
     /**
      * @throws IllegalArgumentException if a hot word has a character that the model does not know
      */
     BeamSearchDecoder over(Transcriber transcriber) {
-      return transcriber
-          .beamSearch()
-          .withOptions(options)
-          .withModel(languageModel)
-          .withHotWords(hotWords);
+      BeamSearchDecoder decoder = transcriber.beamSearch();
+      if (languageModel != null) { // the folder's weights belong to the folder's model
+        decoder = decoder.withOptions(BeamOptions.DEFAULT).withModel(languageModel);
+      }
+      return decoder.withOptions(options.apply(decoder.options())).withHotWords(hotWords);
     }
   }
 
@@ -86,38 +98,54 @@ final class DecodingArguments {
     return nBest != null;
   }
 
-  /**
-   * Checks the options.
-   *
-   * @return options of a search, or null for the best path
-   */
-  BeamOptions check(FilesCommand command) {
-    boolean hasHotWords = !hotWords.isEmpty() || hotWordsFile != null;
+  /** Whether a language model that comes with the model is to be left out. */
+  boolean bestPath() {
+    return bestPath;
+  }
+
+  /** Checks the options. */
+  void check(FilesCommand command) {
     command.requireEffect("--lm-weight", languageModelWeight, languageModel != null, "--lm");
     command.requireEffect("--word-bonus", wordBonus, languageModel != null, "--lm");
     command.requireEffect(
-        "--hotword-weight", hotWordWeight, hasHotWords, "--hotword or --hotwords-file");
+        "--hotword-weight", hotWordWeight, hasHotWords(), "--hotword or --hotwords-file");
     for (String phrase : hotWords) {
       command.usage("--hotword '" + phrase + "'", () -> HotWords.of(List.of(phrase)));
     }
-    BeamOptions options = BeamOptions.DEFAULT;
+    if (bestPath && searches()) {
+      throw command.wrongUsage("--best-path is given, and an option that asks for a beam search");
+    }
+    change(command, BeamOptions.DEFAULT);
+  }
+
+  private boolean hasHotWords() {
+    return !hotWords.isEmpty() || hotWordsFile != null;
+  }
+
+  private boolean searches() {
+    return beam != null || nBest != null || languageModel != null || hasHotWords();
+  }
+
+  private BeamOptions change(FilesCommand command, BeamOptions given) {
+    BeamOptions options = given;
     options = command.change(options, "--beam", beam, BeamOptions::withBeamWidth);
     options = command.change(options, "--n-best", nBest, BeamOptions::withNBest);
     options =
         command.change(options, "--lm-weight", languageModelWeight, BeamOptions::withModelWeight);
     options = command.change(options, "--word-bonus", wordBonus, BeamOptions::withWordBonus);
-    options =
-        command.change(options, "--hotword-weight", hotWordWeight, BeamOptions::withHotWordWeight);
-    boolean searches = beam != null || nBest != null || languageModel != null || hasHotWords;
-    return searches ? options : null;
+    return command.change(
+        options, "--hotword-weight", hotWordWeight, BeamOptions::withHotWordWeight);
   }
 
-  /** Reads the files of a search. */
-  Search read(BeamOptions options) throws IOException {
+  /** Reads the files of the search that the options ask for; null if they ask for none. */
+  Search read(FilesCommand command) throws IOException {
+    if (!searches()) {
+      return null;
+    }
     Map<String, Double> phrases =
         hotWordsFile == null ? new LinkedHashMap<>() : HotWordsFile.read(hotWordsFile);
     hotWords.forEach(phrase -> phrases.put(phrase, 1.0));
     NgramModel model = languageModel == null ? null : NgramModel.read(languageModel);
-    return new Search(options, model, new HotWords(phrases));
+    return new Search(options -> change(command, options), model, new HotWords(phrases));
   }
 }

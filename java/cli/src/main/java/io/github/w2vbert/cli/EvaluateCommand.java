@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Judges a model: word and character error rates of transcripts, errors of labels or frames,"
           + " or the equal error rate of speakers.",
-      "Transcripts are those of the best path, without a language model."
+      "Transcripts are those of w2vbert transcribe: a language model in the model's folder takes part."
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -72,6 +72,11 @@ final class EvaluateCommand implements Callable<Integer> {
   @Mixin private WeightsOption weights;
 
   @Option(
+      names = "--best-path",
+      description = "Leaves out the language model in the model's folder, if there is one.")
+  private boolean bestPath;
+
+  @Option(
       names = "--utterances",
       description = "Also prints every utterance that has errors, with what is right.")
   private boolean showsUtterances;
@@ -87,7 +92,8 @@ final class EvaluateCommand implements Callable<Integer> {
     TrainingTask chosen = task == null ? taskOf(folder) : task;
     Evaluation evaluation;
     try (TrainingMonitor monitor = TrainingMonitor.of(err);
-        Evaluator evaluator = Evaluator.fromPretrained(chosen, folder, weights.loadOptions())) {
+        Evaluator evaluator =
+            Evaluator.fromPretrained(chosen, folder, weights.loadOptions(), bestPath)) {
       evaluation =
           evaluator.evaluate(utterances, dataArguments.rule(), dataArguments.policy(), monitor);
     }

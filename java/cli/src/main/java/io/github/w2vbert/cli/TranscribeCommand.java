@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.w2vbert.TranscribeOptions;
 import io.github.w2vbert.Transcriber;
 import io.github.w2vbert.VadOptions;
-import io.github.w2vbert.decoding.BeamOptions;
 import io.github.w2vbert.decoding.BeamSearchDecoder;
 import io.github.w2vbert.decoding.CtcDecoder;
 import io.github.w2vbert.decoding.Hypothesis;
@@ -95,7 +94,7 @@ final class TranscribeCommand extends CtcCommand {
   private TranscribeOptions options = TranscribeOptions.DEFAULT;
   private TranscriptFormat format;
   private Output output;
-  private DecodingArguments.Search search; // null: the best path
+  private DecodingArguments.Search search; // null: as the model's folder says
 
   /**
    * What is made of a recording.
@@ -126,9 +125,9 @@ final class TranscribeCommand extends CtcCommand {
       options = options.withVoiceActivity(vad);
     }
     options = transcripts.in(options, this);
-    BeamOptions beam = decoding.check(this);
+    decoding.check(this);
     output = transcripts.open(this, json);
-    search = beam == null ? null : decoding.read(beam);
+    search = decoding.read(this);
   }
 
   /** Refuses options that ask for different things. */
@@ -156,15 +155,18 @@ final class TranscribeCommand extends CtcCommand {
 
   @Override
   int run(Transcriber transcriber) throws IOException {
-    BeamSearchDecoder decoder;
+    BeamSearchDecoder searching;
     try {
-      decoder = search == null ? null : search.over(transcriber);
+      searching = search == null ? null : search.over(transcriber);
     } catch (IllegalArgumentException e) { // a hot word that the model cannot spell
       throw wrongUsage(e.getMessage());
     }
+    if (searching == null) {
+      options = options.withDecoder(decoding.bestPath() ? transcriber.bestPath() : null);
+    }
     return process(
         batch,
-        clips -> transcribe(clips, transcriber, decoder),
+        clips -> transcribe(clips, transcriber, searching),
         (clip, result) -> {
           if (json) {
             output.write(clip.file(), toJson(clip, result) + "\n");
@@ -175,12 +177,14 @@ final class TranscribeCommand extends CtcCommand {
   }
 
   private List<Result> transcribe(
-      List<Clip> clips, Transcriber transcriber, BeamSearchDecoder decoder) {
-    Alternatives alternatives = new Alternatives(decoder, new ArrayList<>());
+      List<Clip> clips, Transcriber transcriber, BeamSearchDecoder searching) {
+    Alternatives alternatives = new Alternatives(searching, new ArrayList<>());
+    TranscribeOptions chosen = options;
+    if (searching != null) {
+      chosen = options.withDecoder(decoding.hasAlternatives() ? alternatives : searching);
+    }
     List<Transcript> transcripts =
-        transcriber.transcribe(
-            clips.stream().map(Clip::audio).toList(),
-            options.withDecoder(decoding.hasAlternatives() ? alternatives : decoder));
+        transcriber.transcribe(clips.stream().map(Clip::audio).toList(), chosen);
     List<Result> results = new ArrayList<>();
     for (int i = 0; i < transcripts.size(); i++) {
       results.add(

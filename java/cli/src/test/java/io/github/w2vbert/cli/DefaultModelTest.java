@@ -4,12 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.github.w2vbert.Audio;
 import io.github.w2vbert.DefaultModel;
+import io.github.w2vbert.TranscribeOptions;
+import io.github.w2vbert.Transcriber;
+import io.github.w2vbert.transcript.Transcript;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -80,14 +85,34 @@ class DefaultModelTest {
     assertEquals(Cli.run(named.toArray()).out(), result.out());
   }
 
+  private static List<Path> files(Path folder) throws IOException {
+    try (Stream<Path> files = Files.walk(folder)) {
+      return files.filter(Files::isRegularFile).map(folder::relativize).sorted().toList();
+    }
+  }
+
+  @Test
+  void itsLanguageModelTakesPartUnlessTheBestPathIsAskedFor() throws IOException {
+    Path audio = RECORDINGS.resolve("pocketsphinx/cards/002.wav");
+    try (Transcriber transcriber = Transcriber.fromPretrained(DefaultModel.directory())) {
+      assertTrue(transcriber.beamSearch().hasModel());
+      Audio recording = Audio.read(audio);
+      assertEquals(transcriber.text(recording) + "\n", Cli.run("transcribe", audio).out());
+      Transcript best =
+          transcriber.transcribe(
+              recording, TranscribeOptions.DEFAULT.withDecoder(transcriber.bestPath()));
+      assertEquals(best.text() + "\n", Cli.run("transcribe", audio, "--best-path").out());
+    }
+  }
+
   @Test
   void isSmallAndLicensed() throws IOException {
     Path source = MODULE.resolve("src/main/resources/io/github/w2vbert/model/en");
     Path folder = DefaultModel.directory();
-    assertEquals(Cli.names(source), Cli.names(folder));
+    assertEquals(files(source), files(folder));
     long bytes = 0;
-    for (String name : Cli.names(folder)) {
-      assertEquals(-1, Files.mismatch(source.resolve(name), folder.resolve(name)), name);
+    for (Path name : files(folder)) {
+      assertEquals(-1, Files.mismatch(source.resolve(name), folder.resolve(name)), name.toString());
       bytes += Files.size(folder.resolve(name));
     }
     assertTrue(bytes <= MOST_BYTES, bytes + " bytes, expected at most " + MOST_BYTES);

@@ -247,6 +247,57 @@ class TranscribeOptionsTest {
   }
 
   @Test
+  void theLanguageModelInTheModelsFolderTakesPart() throws IOException {
+    Path model = folder.resolve("model");
+    Cli.run("convert", "--model", Cli.PLAIN, "-o", model);
+    Path arpa = model.resolve("language_model/1gram.arpa");
+    Files.createDirectories(arpa.getParent());
+    Files.writeString(arpa, ARPA);
+    Files.writeString(arpa.resolveSibling("attrs.json"), "{\"alpha\": 3, \"beta\": 20}");
+    String expected = transcribe(CLIP, "--lm", arpa, "--lm-weight", 3, "--word-bonus", 20);
+    String plain = transcribe(CLIP);
+    assertNotEquals(plain, expected);
+
+    assertEquals(expected, Cli.run("transcribe", CLIP, "--model", model).out());
+    assertEquals(plain, Cli.run("transcribe", CLIP, "--model", model, "--best-path").out());
+    // Other options of a search keep it; another language model comes without its weights.
+    assertEquals(
+        transcribe(CLIP, "--lm", arpa, "--lm-weight", 3, "--word-bonus", 20, "--beam", 2),
+        Cli.run("transcribe", CLIP, "--model", model, "--beam", 2).out());
+    assertEquals(
+        transcribe(CLIP, "--lm", arpa),
+        Cli.run("transcribe", CLIP, "--model", model, "--lm", arpa).out());
+
+    Path converted = folder.resolve("converted");
+    Cli.run("convert", "--model", model, "-o", converted);
+    assertEquals(expected, Cli.run("transcribe", CLIP, "--model", converted).out());
+    Cli.run("convert", "--model", Cli.PLAIN, "-o", converted, "--force");
+    assertEquals(plain, Cli.run("transcribe", CLIP, "--model", converted).out());
+
+    Path manifest = folder.resolve("test.tsv");
+    Files.write(manifest, List.of("audio\ttext", CLIP + "\t" + expected.strip()));
+    assertEquals(0, wordErrorRate(model, manifest));
+    assertNotEquals(0, wordErrorRate(model, manifest, "--best-path"));
+  }
+
+  private static double wordErrorRate(Path model, Path manifest, Object... options)
+      throws IOException {
+    List<Object> arguments =
+        new ArrayList<>(List.of("evaluate", "--model", model, "--data", manifest, "--json"));
+    arguments.addAll(List.of(options));
+    return Cli.JSON.readTree(Cli.run(arguments.toArray()).out()).at("/WER/rate").asDouble();
+  }
+
+  @Test
+  void theBestPathIsNoSearch() {
+    Cli.Result result =
+        Cli.run("transcribe", CLIP, "--model", Cli.PLAIN, "--best-path", "--beam", 3);
+    assertEquals(2, result.status());
+    assertTrue(
+        result.err().startsWith("w2vbert: --best-path is given, and an option"), result.err());
+  }
+
+  @Test
   void brokenLanguageModelsAreReported() throws IOException {
     Path broken = Files.writeString(folder.resolve("broken.arpa"), ARPA.replace("1=5", "1=6"));
     for (Path file : List.of(broken, folder.resolve("none.arpa"))) {

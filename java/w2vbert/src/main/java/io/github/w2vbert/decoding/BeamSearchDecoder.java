@@ -1,6 +1,8 @@
 package io.github.w2vbert.decoding;
 
 import io.github.w2vbert.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 
@@ -79,6 +81,22 @@ public final class BeamSearchDecoder implements CtcDecoder {
     return of(new TokenTexts(CtcVocabulary.of(tokenizer, size), tokenizer));
   }
 
+  /**
+   * The decoder of a checkpoint folder: as {@link #of(Tokenizer, int)}, with the language model
+   * that lies in the folder {@code language_model}, if one does, and the weights beside it. These
+   * are the files of the reference's {@code Wav2Vec2ProcessorWithLM}: an ARPA file ({@code *.arpa},
+   * {@code *.arpa.gz}), and {@code attrs.json} with {@code alpha}, {@code beta} and {@code
+   * unk_score_offset}, for which {@link BeamOptions#DEFAULT} stands in. KenLM's binary files are
+   * not read: a folder with nothing else counts as one without a language model.
+   *
+   * @throws IllegalArgumentException also if there are several ARPA files, or a file is malformed
+   * @throws IOException if a file cannot be read
+   */
+  public static BeamSearchDecoder fromPretrained(Path directory, Tokenizer tokenizer, int size)
+      throws IOException {
+    return LanguageModelFiles.addTo(of(tokenizer, size), directory.resolve("language_model"));
+  }
+
   private static BeamSearchDecoder of(TokenTexts texts) {
     return new BeamSearchDecoder(texts, BeamOptions.DEFAULT, null, null, null);
   }
@@ -110,6 +128,11 @@ public final class BeamSearchDecoder implements CtcDecoder {
   /** The options. */
   public BeamOptions options() {
     return options;
+  }
+
+  /** Whether it has a language model. */
+  public boolean hasModel() {
+    return model != null;
   }
 
   /**

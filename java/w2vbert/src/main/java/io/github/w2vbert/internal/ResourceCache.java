@@ -12,7 +12,9 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import org.bytedeco.javacpp.Loader;
 
@@ -39,18 +41,28 @@ public final class ResourceCache {
     return named == null ? Loader.getCacheDir().toPath() : Path.of(named);
   }
 
+  /** As {@link #extract(Map, Path)}, under the last parts of their names. */
+  public static Path extract(List<URL> resources, Path cache) throws IOException {
+    Map<String, URL> named = new LinkedHashMap<>();
+    for (URL resource : resources) {
+      String path = resource.getPath();
+      named.put(path.substring(path.lastIndexOf('/') + 1), resource);
+    }
+    return extract(named, cache);
+  }
+
   /**
-   * The folder that holds copies of the resources under their last names. When this returns they
-   * are whole, whatever other processes do; nothing is written if they were, by their sizes.
+   * The folder that holds copies of the resources under the given names, which may have folders.
+   * When this returns they are whole, whatever other processes do; nothing is written if they were,
+   * by their sizes.
    *
    * @param cache in which the folder lies; made if it is not there
    */
-  public static Path extract(List<URL> resources, Path cache) throws IOException {
+  public static Path extract(Map<String, URL> resources, Path cache) throws IOException {
     List<Entry> entries = new ArrayList<>();
-    for (URL resource : resources) {
-      String path = resource.getPath();
-      try (InputStream in = resource.openStream()) {
-        entries.add(new Entry(path.substring(path.lastIndexOf('/') + 1), in.readAllBytes()));
+    for (Map.Entry<String, URL> resource : resources.entrySet()) {
+      try (InputStream in = resource.getValue().openStream()) {
+        entries.add(new Entry(resource.getKey(), in.readAllBytes()));
       }
     }
     Path folder = cache.resolve("w2vbert-" + digest(entries)).toAbsolutePath();

@@ -5,6 +5,9 @@ import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.Tokenizer;
 import io.github.w2vbert.W2vBertException;
 import io.github.w2vbert.Wav2Vec2BertConfig;
+import io.github.w2vbert.decoding.BeamSearchDecoder;
+import io.github.w2vbert.decoding.CtcDecoder;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -23,7 +26,8 @@ import java.util.Objects;
  * }
  * }</pre>
  *
- * <p>The transcripts of models for CTC are those of the best path, without a language model. One
+ * <p>The transcripts of models for CTC are those of a {@link io.github.w2vbert.Transcriber}: a
+ * language model that comes with the model takes part, unless the best path is asked for. One
  * thread at a time.
  */
 public final class Evaluator implements AutoCloseable {
@@ -31,6 +35,7 @@ public final class Evaluator implements AutoCloseable {
   private final Wav2Vec2BertConfig config;
   private final Tokenizer tokenizer; // null unless CTC
   private final FeatureExtractor extractor;
+  private final CtcDecoder decoder; // null: the best path, or not CTC
   private final Scorer scorer;
 
   private Evaluator(
@@ -38,31 +43,56 @@ public final class Evaluator implements AutoCloseable {
       Wav2Vec2BertConfig config,
       Tokenizer tokenizer,
       FeatureExtractor extractor,
+      CtcDecoder decoder,
       Scorer scorer) {
     this.task = task;
     this.config = config;
     this.tokenizer = tokenizer;
     this.extractor = extractor;
+    this.decoder = decoder;
     this.scorer = scorer;
+  }
+
+  /** Opens a model's folder; transcripts are those of a transcriber. */
+  public static Evaluator fromPretrained(TrainingTask task, Path model, LoadOptions options) {
+    return fromPretrained(task, model, options, false);
   }
 
   /**
    * Opens a model's folder.
    *
+   * @param bestPath whether a language model in the folder is left out
    * @throws IllegalArgumentException if a file is missing or wrong
    * @throws W2vBertException if a file cannot be read
    */
-  public static Evaluator fromPretrained(TrainingTask task, Path model, LoadOptions options) {
+  public static Evaluator fromPretrained(
+      TrainingTask task, Path model, LoadOptions options, boolean bestPath) {
     Objects.requireNonNull(task, "task");
     Wav2Vec2BertConfig config = Wav2Vec2BertConfig.fromPretrained(model);
-    Tokenizer tokenizer = task == TrainingTask.CTC ? Tokenizer.fromPretrained(model) : null;
+    Tokenizer tokenizer = null;
+    CtcDecoder decoder = null;
+    if (task == TrainingTask.CTC) {
+      tokenizer = Tokenizer.fromPretrained(model);
+      decoder = bestPath ? null : languageModel(model, tokenizer, config);
+    }
     FeatureExtractor extractor = FeatureExtractor.fromPretrained(model);
     try {
       Scorer scorer = ModelScorer.fromPretrained(task, model, options);
-      return new Evaluator(task, config, tokenizer, extractor, scorer);
+      return new Evaluator(task, config, tokenizer, extractor, decoder, scorer);
     } catch (RuntimeException e) {
       extractor.close();
       throw e;
+    }
+  }
+
+  private static CtcDecoder languageModel(
+      Path model, Tokenizer tokenizer, Wav2Vec2BertConfig config) {
+    try {
+      BeamSearchDecoder decoder =
+          BeamSearchDecoder.fromPretrained(model, tokenizer, config.vocabSize());
+      return decoder.hasModel() ? decoder : null;
+    } catch (IOException e) {
+      throw new W2vBertException("the language model in " + model + " cannot be read: " + e, e);
     }
   }
 
@@ -99,7 +129,12 @@ public final class Evaluator implements AutoCloseable {
     }
     int count = corpus.items().size();
     return Judge.judge(
-        corpus, targets, extractor, scorer, done -> listener.advanced("evaluating", done, count));
+        corpus,
+        targets,
+        extractor,
+        scorer,
+        decoder,
+        done -> listener.advanced("evaluating", done, count));
   }
 
   /** Speakers need not be those of the training. */

@@ -2,7 +2,7 @@ package io.github.w2vbert.training;
 
 import io.github.w2vbert.FeatureExtractor;
 import io.github.w2vbert.RaggedFeatures;
-import io.github.w2vbert.Tokenizer;
+import io.github.w2vbert.decoding.CtcDecoder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -16,21 +16,24 @@ final class Judge {
   private final Corpus corpus;
   private final Targets targets;
   private final FeatureExtractor extractor;
+  private final CtcDecoder decoder;
   private final List<Judgement> judgements = new ArrayList<>();
   private final List<float[]> embeddings = new ArrayList<>();
   private ErrorCounts errors = ErrorCounts.NONE;
   private ErrorCounts characters = ErrorCounts.NONE;
   private double losses;
 
-  private Judge(Corpus corpus, Targets targets, FeatureExtractor extractor) {
+  private Judge(Corpus corpus, Targets targets, FeatureExtractor extractor, CtcDecoder decoder) {
     this.corpus = corpus;
     this.targets = targets;
     this.extractor = extractor;
+    this.decoder = decoder;
   }
 
   /**
    * Asks a model about all utterances, without padding.
    *
+   * @param decoder finds the texts; null: the best path, or another task than CTC
    * @param progress is told how many are done
    */
   static Evaluation judge(
@@ -38,8 +41,9 @@ final class Judge {
       Targets targets,
       FeatureExtractor extractor,
       Scorer scorer,
+      CtcDecoder decoder,
       IntConsumer progress) {
-    Judge judge = new Judge(corpus, targets, extractor);
+    Judge judge = new Judge(corpus, targets, extractor, decoder);
     List<Item> items = corpus.items();
     for (int begin = 0; begin < items.size(); ) {
       int end = begin;
@@ -72,9 +76,11 @@ final class Judge {
     ErrorCounts found = ErrorCounts.NONE;
     switch (targets.task()) {
       case CTC -> {
-        Tokenizer tokenizer = targets.tokenizer();
         expected = targets.text(utterance);
-        recognised = tokenizer.decode(scores.best());
+        recognised =
+            decoder == null
+                ? targets.tokenizer().decode(scores.best())
+                : decoder.best(scores.logProbabilities()).text();
         found = ErrorCounts.ofWords(expected, recognised);
         characters = characters.plus(ErrorCounts.ofCharacters(expected, recognised));
         losses += scores.ctc(item.target(), targets.blank());

@@ -1,6 +1,7 @@
 package io.github.w2vbert.training;
 
 import io.github.w2vbert.Tensor;
+import io.github.w2vbert.decoding.LogProbabilities;
 
 /**
  * What a model says of one utterance: a matrix in rows.
@@ -29,6 +30,11 @@ record Scores(float[] values, int rows, int columns) {
       }
     }
     return best;
+  }
+
+  /** Those of all tokens, as decoders take them. */
+  LogProbabilities logProbabilities() {
+    return LogProbabilities.ofLogits(values, rows, columns);
   }
 
   /** The logarithm of the softmax of a row. */

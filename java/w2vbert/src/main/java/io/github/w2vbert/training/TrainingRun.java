@@ -301,6 +301,7 @@ final class TrainingRun implements AutoCloseable {
               setup.evaluation(),
               setup.extractor(),
               scorer,
+              null,
               done -> listener.advanced("evaluating", done, count));
     }
     boolean isBest =

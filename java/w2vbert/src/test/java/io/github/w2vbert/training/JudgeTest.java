@@ -58,6 +58,7 @@ class JudgeTest {
           targets,
           extractor,
           new Parrot(Arrays.asList(answers).iterator()),
+          null,
           done -> assertTrue(done <= utterances.size()));
     }
   }
