@@ -60,7 +60,7 @@ def record_transcripts():
 
 
 def judge(data, manifest, wanted):
-    """The lines of a manifest that are wanted, and how the model does on them."""
+    """The lines of a manifest that are wanted, how the model does on them, and by the best path."""
     lines = [line for line in read_lines(data / f"{manifest}.jsonl") if wanted(line)]
     for line in lines:
         line["audio"] = str((data / line["audio"]).resolve())
@@ -68,10 +68,11 @@ def judge(data, manifest, wanted):
         chosen = pathlib.Path(folder, "manifest.jsonl")
         write_lines(chosen, lines)
         (result,) = w2vbert("evaluate", "--data", chosen)
-    return lines, result
+        (best_path,) = w2vbert("evaluate", "--best-path", "--data", chosen)
+    return lines, result, best_path
 
 
-def row(name, lines, result):
+def row(name, lines, result, best_path):
     """A row of the table."""
     words, characters = result["WER"], result["CER"]
     speakers = len({line["speaker"] for line in lines})
@@ -79,7 +80,8 @@ def row(name, lines, result):
     return (
         f"| {name} | {speakers} | {len(lines)} | {result['seconds']:.0f} s"
         f" | **{100 * words['rate']:.1f} %** | {errors} of {words['of']}"
-        f" | {100 * characters['rate']:.1f} % |"
+        f" | {100 * characters['rate']:.1f} % | {100 * best_path['WER']['rate']:.1f} %"
+        f" | {100 * best_path['CER']['rate']:.1f} % |"
     )
 
 
@@ -90,8 +92,9 @@ def replace_table(text, rows):
     if not (begin and end):
         raise ValueError(f"expected {BEGIN} and {END}")
     table = [
-        "| recordings | speakers | utterances | audio | WER | substituted + deleted + inserted | CER |",
-        "|---|---:|---:|---:|---:|---|---:|",
+        "| recordings | speakers | utterances | audio | WER | substituted + deleted + inserted | CER"
+        " | WER, best path | CER, best path |",
+        "|---|---:|---:|---:|---:|---|---:|---:|---:|",
         *rows,
     ]
     return before + begin + "\n" + "\n".join(table) + "\n" + end + after

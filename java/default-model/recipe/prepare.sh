@@ -14,7 +14,7 @@ jobs=${2:-$(nproc)}
 
 # Speech synthesisers with their voices, and tools.
 tools=(espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts sox ffmpeg
-  python3)
+  python3 irstlm)
 # Recordings: only unpacked, since nothing is to be run from them.
 recordings=(asterisk-core-sounds-en-g722 pocketsphinx-testdata)
 
