@@ -42,6 +42,8 @@ AOTITorchError aoti_torch_is_defined(AtenTensorHandle tensor, bool* result);
 AOTITorchError aoti_torch_new_uninitialized_tensor(AtenTensorHandle* result);
 // *to = *from: to refers to the same tensor, or to none.
 AOTITorchError aoti_torch_assign_tensors(AtenTensorHandle from, AtenTensorHandle to);
+AOTITorchError aoti_torch_zero_(AtenTensorHandle tensor);
+AOTITorchError aoti_torch_copy_(AtenTensorHandle to, AtenTensorHandle from, int32_t non_blocking);
 AOTITorchError torch_set_requires_grad(AtenTensorHandle tensor, bool requires_grad);
 int32_t aoti_torch_device_type_cpu();
 int32_t aoti_torch_device_type_cuda();

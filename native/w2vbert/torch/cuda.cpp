@@ -21,11 +21,6 @@ void check(AOTITorchError error, const char* what) {
   if (error != 0) throw std::runtime_error(std::string("LibTorch could not ") + what);
 }
 
-void check_cuda(cudaError_t error, const char* what) {
-  if (error == cudaSuccess) return;
-  throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
-}
-
 int32_t device_index(const Tensor& tensor) {
   int32_t index = 0;
   check(aoti_torch_get_device_index(tensor.handle(), &index), "read a device");
@@ -55,7 +50,7 @@ CudaDevice::CudaDevice(const Tensor& tensor) : index_(device_index(tensor)) {
   const cudaError_t error = cudaSetDevice(index_);
   if (error != cudaSuccess) {
     aoti_torch_delete_cuda_guard(guard_);
-    check_cuda(error, "cudaSetDevice");
+    throw std::runtime_error(std::string("cudaSetDevice: ") + cudaGetErrorString(error));
   }
 }
 
@@ -68,20 +63,7 @@ CUstream_st* CudaDevice::stream() const {
 }
 
 Tensor CudaDevice::empty(const Shape& shape, DType dtype) const {
-  Shape strides(shape.size(), 1);
-  for (size_t i = shape.size(); i-- > 1;) {
-    strides[i - 1] = strides[i] * (shape[i] > 0 ? shape[i] : 1);
-  }
-  AtenTensorHandle handle = nullptr;
-  const AOTITorchError error = aoti_torch_empty_strided(
-      static_cast<int64_t>(shape.size()), shape.data(), strides.data(), static_cast<int32_t>(dtype),
-      aoti_torch_device_type_cuda(), index_, &handle);
-  if (error != 0) {
-    throw std::runtime_error("LibTorch could not allocate a " + dtype_name(dtype) +
-                             " tensor of shape " + shape_string(shape) +
-                             " on cuda:" + std::to_string(index_));
-  }
-  return Tensor::adopt(handle);
+  return Tensor::empty(shape, dtype, {true, index_});
 }
 
 bool CudaDevice::has(const Tensor& tensor) const {
@@ -89,15 +71,7 @@ bool CudaDevice::has(const Tensor& tensor) const {
 }
 
 Tensor CudaDevice::here(const Tensor& tensor) const {
-  const Tensor packed = aten::contiguous(tensor);
-  if (has(packed)) return packed;
-  const Tensor copy = empty(packed.shape(), packed.dtype());
-  const auto bytes = static_cast<size_t>(packed.numel() * dtype_size(packed.dtype()));
-  // From pageable memory: the source may go away when this returns.
-  check_cuda(
-      cudaMemcpyAsync(copy.raw_data(), packed.raw_data(), bytes, cudaMemcpyDefault, stream()),
-      "cudaMemcpyAsync");
-  return copy;
+  return aten::contiguous(tensor).to({true, index_});
 }
 
 }  // namespace w2vbert

@@ -1,5 +1,6 @@
 #include "w2vbert/torch/tensor.h"
 
+#include <charconv>
 #include <cstring>
 #include <stdexcept>
 
@@ -111,6 +112,27 @@ std::string shape_string(const Shape& shape) {
   return text + "]";
 }
 
+Device Device::parse(const std::string& name) {
+  const std::string cuda = "cuda";
+  if (name == "cpu") return {};
+  if (name == cuda) return {true, 0};
+  Device device{true, 0};
+  const std::string prefix = cuda + ":";
+  if (name.compare(0, prefix.size(), prefix) == 0) {
+    const char* const end = name.data() + name.size();
+    const char* const first = name.data() + prefix.size();
+    const auto [last, error] = std::from_chars(first, end, device.index);
+    // LibTorch keeps the index in a byte.
+    if (error == std::errc() && last == end && *first != '-' && device.index <= INT8_MAX) {
+      return device;
+    }
+  }
+  throw std::invalid_argument("the device is '" + name +
+                              "'; expected 'cpu', 'cuda', or 'cuda:0' to 'cuda:127'");
+}
+
+std::string Device::name() const { return cuda ? "cuda:" + std::to_string(index) : "cpu"; }
+
 Tensor Tensor::adopt(AtenTensorOpaque* handle) {
   Tensor tensor;
   tensor.handle_ = std::shared_ptr<AtenTensorOpaque>(
@@ -124,22 +146,26 @@ Tensor Tensor::share(AtenTensorOpaque* handle) {
   return adopt(copy);
 }
 
-Tensor Tensor::empty(const Shape& shape, DType dtype) {
+Tensor Tensor::empty(const Shape& shape, DType dtype, const Device& device) {
   const Shape strides = contiguous_strides(shape);
   AtenTensorHandle handle = nullptr;
   const AOTITorchError error = aoti_torch_empty_strided(
       static_cast<int64_t>(shape.size()), shape.data(), strides.data(), static_cast<int32_t>(dtype),
-      aoti_torch_device_type_cpu(), -1, &handle);
+      device.cuda ? aoti_torch_device_type_cuda() : aoti_torch_device_type_cpu(),
+      device.cuda ? device.index : -1, &handle);
   if (error != 0) {
     throw std::runtime_error("LibTorch could not allocate a " + dtype_name(dtype) +
-                             " tensor of shape " + shape_string(shape));
+                             " tensor of shape " + shape_string(shape) +
+                             (device.cuda ? " on " + device.name() : ""));
   }
   return adopt(handle);
 }
 
-Tensor Tensor::zeros(const Shape& shape, DType dtype) {
-  Tensor tensor = empty(shape, dtype);
-  if (tensor.numel() > 0) {
+Tensor Tensor::zeros(const Shape& shape, DType dtype, const Device& device) {
+  Tensor tensor = empty(shape, dtype, device);
+  if (device.cuda) {
+    check(aoti_torch_zero_(tensor.handle()), "fill a tensor");
+  } else if (tensor.numel() > 0) {
     std::memset(tensor.raw_data(), 0, static_cast<size_t>(tensor.numel() * dtype_size(dtype)));
   }
   return tensor;
@@ -241,6 +267,27 @@ bool Tensor::is_cpu() const {
   return device == aoti_torch_device_type_cpu();
 }
 
+Device Tensor::device() const {
+  if (is_cpu()) return {};
+  int32_t type = 0;
+  int32_t index = 0;
+  check(aoti_torch_get_device_type(handle(), &type), "read a device");
+  check(aoti_torch_get_device_index(handle(), &index), "read a device");
+  if (type != aoti_torch_device_type_cuda()) {
+    throw std::logic_error("a tensor is on LibTorch's device type " + std::to_string(type));
+  }
+  return {true, index};
+}
+
+Tensor Tensor::to(const Device& device) const {
+  if (!defined() || this->device() == device) return *this;
+  const Tensor copy = empty(shape(), dtype(), device);
+  // Memory of the host is pageable: it is read before this returns, though nothing waits for the
+  // device.
+  check(aoti_torch_copy_(copy.handle(), handle(), is_cpu() ? 1 : 0), "copy between devices");
+  return copy;
+}
+
 bool Tensor::is_contiguous() const {
   bool contiguous = false;
   check(aoti_torch_is_contiguous(require(*this), &contiguous), "read a layout");
@@ -249,7 +296,8 @@ bool Tensor::is_contiguous() const {
 
 std::string Tensor::describe() const {
   if (!defined()) return "undefined";
-  return dtype_name(dtype()) + " " + shape_string(shape());
+  const std::string text = dtype_name(dtype()) + " " + shape_string(shape());
+  return is_cpu() ? text : text + " on " + device().name();
 }
 
 void* Tensor::raw_data() const {
@@ -260,8 +308,9 @@ void* Tensor::raw_data() const {
 
 template <typename T>
 T* Tensor::data() const {
-  if (dtype() != dtype_of<T>()) {
-    throw std::invalid_argument("expected " + dtype_name(dtype_of<T>()) + ", got " + describe());
+  if (dtype() != dtype_of<T>() || !is_cpu()) {
+    throw std::invalid_argument("expected " + dtype_name(dtype_of<T>()) + " on the CPU, got " +
+                                describe());
   }
   return static_cast<T*>(raw_data());
 }
@@ -274,6 +323,10 @@ template bool* Tensor::data<bool>() const;
 
 void Tensor::set_requires_grad(bool requires_grad) const {
   check(torch_set_requires_grad(require(*this), requires_grad), "mark a tensor for gradients");
+}
+
+void Tensor::assign(const Tensor& other) const {
+  check(aoti_torch_assign_tensors(require(other), require(*this)), "assign a tensor");
 }
 
 GradMode::GradMode(bool enabled) : before_(aoti_torch_grad_mode_is_enabled()) {

@@ -33,6 +33,21 @@ using Shape = std::vector<int64_t>;
 // "[2, 100, 160]"
 std::string shape_string(const Shape& shape);
 
+// Where a tensor's memory is.
+struct Device {
+  bool cuda = false;
+  int32_t index = 0;  // among the CUDA devices
+
+  // "cpu", "cuda" (the first device) or "cuda:1". Throws std::invalid_argument for another name.
+  static Device parse(const std::string& name);
+  // "cpu" or "cuda:0"
+  std::string name() const;
+};
+inline bool operator==(const Device& a, const Device& b) {
+  return a.cuda == b.cuda && a.index == b.index;
+}
+inline bool operator!=(const Device& a, const Device& b) { return !(a == b); }
+
 // A reference to a tensor: copying shares the data. Default-constructed it is undefined, which
 // stands for an absent optional argument. Safe to read from several threads; a Tensor object itself
 // is not to be assigned while another thread uses it.
@@ -41,9 +56,10 @@ class Tensor {
   Tensor() = default;
 
   // Uninitialised memory.
-  static Tensor empty(const Shape& shape, DType dtype);
-  static Tensor zeros(const Shape& shape, DType dtype);
-  // A scalar; with a tensor of one or more dimensions it does not change the other's type.
+  static Tensor empty(const Shape& shape, DType dtype, const Device& device = {});
+  static Tensor zeros(const Shape& shape, DType dtype, const Device& device = {});
+  // What follows is on the CPU. A scalar; with a tensor of one or more dimensions it does not
+  // change the other's type.
   static Tensor scalar(double value);
   // A copy of the values.
   static Tensor of(const std::vector<int64_t>& values);
@@ -70,16 +86,25 @@ class Tensor {
   int64_t numel() const;
   DType dtype() const;
   bool is_cpu() const;
+  // Throws std::logic_error for a device that is neither the CPU nor CUDA.
+  Device device() const;
+  // The same values there, contiguous if that takes a copy; the tensor itself if they are there.
+  // The host waits for copies to the CPU only.
+  Tensor to(const Device& device) const;
   bool is_contiguous() const;
-  // "float32 [2, 100, 160]" or "undefined"
+  // "float32 [2, 100, 160]", "float16 [10, 160] on cuda:0" or "undefined"
   std::string describe() const;
 
   void* raw_data() const;
-  // The first element. Throws std::invalid_argument unless the dtype is that of T.
+  // The first element. Throws std::invalid_argument unless the dtype is that of T and the memory
+  // the host's.
   template <typename T>
   T* data() const;
 
   void set_requires_grad(bool requires_grad) const;
+
+  // From now on this object and its copies refer to what `other` refers to.
+  void assign(const Tensor& other) const;
 
  private:
   std::shared_ptr<AtenTensorOpaque> handle_;
