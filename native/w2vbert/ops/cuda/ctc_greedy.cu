@@ -32,6 +32,14 @@ Tensor log_softmax(const Tensor& logits) {
   return out;
 }
 
+Tensor best_tokens(const Tensor& logits) {
+  check_rows("best_tokens", "logits", logits);
+  const CudaDevice device(logits);
+  const Tensor best = device.empty({logits.size(0)}, DType::kInt32);
+  softmax(device, logits, Tensor(), best, device.empty({logits.size(0)}, DType::kFloat32));
+  return best;
+}
+
 using Tokens = std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor>;
 
 Tokens ctc_greedy(const Tensor& logits, const Tensor& offsets, int64_t blank) {
@@ -66,6 +74,12 @@ const OperatorRegistration softmax_registration{
     "log_softmax(Tensor logits) -> Tensor",
     "log_softmax",
     {{"CUDA", boxed<&log_softmax>}, {"AutogradCUDA", boxed<&log_softmax>}}};
+
+// The most probable token of every row, the first of equals: int32 [rows].
+const OperatorRegistration best_registration{
+    "best_tokens(Tensor logits) -> Tensor",
+    "best_tokens",
+    {{"CUDA", boxed<&best_tokens>}, {"AutogradCUDA", boxed<&best_tokens>}}};
 
 // Of utterance u: counts[u] tokens with their first frames and those after their last, all from
 // offsets[u] on, and the path's log-probability. What lies behind the tokens is not written.

@@ -19,13 +19,11 @@ constexpr const char* kOp = "relative_position_attention";
 
 // What has to be known of the utterances before the launch.
 struct Utterances {
-  int64_t longest;
+  int64_t longest;  // 0 if that is not known
   int64_t squares;  // sum of their lengths' squares; -1 if unknown
 };
 
-// Of offsets on the device only the total is known: no utterance is longer.
-Utterances measure(const Tensor& offsets, int64_t total) {
-  if (!offsets.is_cpu()) return {total, -1};
+Utterances measure(const Tensor& offsets) {
   const Tensor packed = aten::contiguous(offsets);
   const int64_t* const bounds = packed.data<int64_t>();
   Utterances result{0, 0};
@@ -80,13 +78,11 @@ void check_positions(const CudaDevice& device, const Positions& positions, DType
 Tensor dense_rows(const Tensor& x) { return x.stride(1) == 1 ? x : aten::contiguous(x); }
 Tensor dense(const Tensor& x) { return x.defined() ? aten::contiguous(x) : x; }
 
+// `longest` is that of offsets on the device; 0 if it is not known.
 std::tuple<Tensor, Tensor> attend(const Tensor& query, const Tensor& key, const Tensor& value,
                                   const Tensor& offsets, int64_t heads,
-                                  const OptionalTensor& key_mask,
-                                  const OptionalTensor& distance_embedding, int64_t left,
-                                  const OptionalTensor& position_projection,
-                                  const OptionalTensor& bias_u, const OptionalTensor& bias_v,
-                                  bool return_weights) {
+                                  const OptionalTensor& key_mask, const Positions& positions,
+                                  bool return_weights, int64_t longest) {
   check_rows(kOp, "query", query);
   const int64_t total = query.size(0);
   if (heads < 1) refuse(kOp, "heads", std::to_string(heads), "at least 1");
@@ -100,15 +96,13 @@ std::tuple<Tensor, Tensor> attend(const Tensor& query, const Tensor& key, const 
   check_on(device, kOp, "key", key, dtype, query.shape());
   check_on(device, kOp, "value", value, dtype, query.shape());
   const Tensor bounds = device_offsets(device, kOp, offsets, total);
-  const Utterances utterances = measure(offsets, total);
-  const auto or_undefined = [](const OptionalTensor& x) { return x.value_or(Tensor()); };
-  const Tensor mask = or_undefined(key_mask);
+  const Utterances utterances = offsets.is_cpu() ? measure(offsets) : Utterances{longest, -1};
+  if (longest < 0 || longest > total) {
+    refuse(kOp, "longest", std::to_string(longest), "0 to " + std::to_string(total));
+  }
+  const Tensor mask = key_mask.value_or(Tensor());
   if (mask.defined()) check_on(device, kOp, "key_mask", mask, DType::kBool, {total});
-  const Positions positions{or_undefined(distance_embedding), left,
-                            or_undefined(position_projection), or_undefined(bias_u),
-                            or_undefined(bias_v)};
-  check_positions(device, positions, dtype, heads, head_dim,
-                  utterances.squares < 0 ? 0 : utterances.longest);
+  check_positions(device, positions, dtype, heads, head_dim, utterances.longest);
   if (return_weights && utterances.squares < 0) {
     refuse(kOp, "offsets", describe_with_device(offsets),
            "int64 [utterances + 1] on the CPU, since the weights are to be returned");
@@ -137,7 +131,7 @@ std::tuple<Tensor, Tensor> attend(const Tensor& query, const Tensor& key, const 
     p.offsets = data<int64_t>(bounds);
     p.utterances = bounds.numel() - 1;
     p.total_time = total;
-    p.longest = utterances.longest;
+    p.longest = utterances.longest > 0 ? utterances.longest : total;
     p.key_mask = data<bool>(valid);
     p.heads = heads;
     p.head_dim = head_dim;
@@ -145,8 +139,8 @@ std::tuple<Tensor, Tensor> attend(const Tensor& query, const Tensor& key, const 
     if (embedding.defined()) {
       p.position = AttentionPosition::kRelativeKey;
       p.distance_embedding = data<T>(embedding);
-      p.left = left;
-      p.right = embedding.size(0) - 1 - left;
+      p.left = positions.left;
+      p.right = embedding.size(0) - 1 - positions.left;
     } else if (projection.defined()) {
       p.position = AttentionPosition::kRelative;
       p.position_projection = data<T>(projection);
@@ -161,8 +155,43 @@ std::tuple<Tensor, Tensor> attend(const Tensor& query, const Tensor& key, const 
   return {output, weights};
 }
 
+Positions positions_of(const OptionalTensor& distance_embedding, int64_t left,
+                       const OptionalTensor& position_projection, const OptionalTensor& bias_u,
+                       const OptionalTensor& bias_v) {
+  return {distance_embedding.value_or(Tensor()), left, position_projection.value_or(Tensor()),
+          bias_u.value_or(Tensor()), bias_v.value_or(Tensor())};
+}
+
+std::tuple<Tensor, Tensor> attend_with_weights(
+    const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& offsets,
+    int64_t heads, const OptionalTensor& key_mask, const OptionalTensor& distance_embedding,
+    int64_t left, const OptionalTensor& position_projection, const OptionalTensor& bias_u,
+    const OptionalTensor& bias_v, bool return_weights) {
+  return attend(query, key, value, offsets, heads, key_mask,
+                positions_of(distance_embedding, left, position_projection, bias_u, bias_v),
+                return_weights, 0);
+}
+
+Tensor attend_up_to(const Tensor& query, const Tensor& key, const Tensor& value,
+                    const Tensor& offsets, int64_t heads, const OptionalTensor& key_mask,
+                    const OptionalTensor& distance_embedding, int64_t left,
+                    const OptionalTensor& position_projection, const OptionalTensor& bias_u,
+                    const OptionalTensor& bias_v, int64_t longest) {
+  return std::get<0>(attend(
+      query, key, value, offsets, heads, key_mask,
+      positions_of(distance_embedding, left, position_projection, bias_u, bias_v), false, longest));
+}
+
 const KernelRegistrations registrations{
-    kOp, {{"CUDA", boxed<&attend>}, {"AutogradCUDA", boxed<&attend>}}};
+    kOp, {{"CUDA", boxed<&attend_with_weights>}, {"AutogradCUDA", boxed<&attend_with_weights>}}};
+
+// The same without weights, of offsets on the device: no utterance has more than `longest` rows.
+const OperatorRegistration up_to_registration{
+    "relative_position_attention_up_to(Tensor query, Tensor key, Tensor value, Tensor offsets, int "
+    "heads, Tensor? key_mask, Tensor? distance_embedding, int left, Tensor? position_projection, "
+    "Tensor? bias_u, Tensor? bias_v, int longest) -> Tensor",
+    "relative_position_attention_up_to",
+    {{"CUDA", boxed<&attend_up_to>}, {"AutogradCUDA", boxed<&attend_up_to>}}};
 
 }  // namespace
 }  // namespace w2vbert::ops::cuda
