@@ -10,7 +10,9 @@
 
 #include "w2vbert/io/json.h"
 #include "w2vbert/ops/cpu/fbank_plan.h"
+#include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/ops/fbank_stretches.h"
+#include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/parallel.h"
 
 namespace w2vbert {
@@ -360,6 +362,34 @@ PackedFeatures FeatureExtractor::extract_packed(const std::vector<Clip>& clips,
     placements.push_back({clips[i].samples, frames[i], kept, rows, {}});
   }
   compute(options_, do_normalize_per_mel_bins, placements);
+  return result;
+}
+
+PackedFeatures FeatureExtractor::extract_packed(const Tensor& samples,
+                                                const std::vector<int64_t>& counts,
+                                                DType dtype) const {
+  std::vector<Clip> clips;
+  for (const int64_t count : counts) clips.push_back({nullptr, count});
+  const std::vector<int64_t> frames = count_frames(options_, clips, {});
+  PackedFeatures result;
+  result.dim = options_.num_mel_bins * options_.stride;
+  result.offsets = {0};
+  ops::cuda_operators::FbankClips table{{}, 0, 0, 0};
+  int64_t first_sample = 0;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const int64_t kept = frames[i] / options_.stride * options_.stride;
+    table.fields.insert(table.fields.end(),
+                        {first_sample, frames[i], table.frames, table.rows, 0, kept, 0});
+    table.frames += frames[i];
+    table.longest = std::max(table.longest, frames[i]);
+    table.rows += kept;
+    first_sample += counts[i];
+    result.offsets.push_back(result.offsets.back() + kept / options_.stride);
+  }
+  check_size(result.offsets.back(), result.dim);
+  const Tensor rows = ops::cuda_operators::fbank_features(samples, table, options_.num_mel_bins,
+                                                          options_.sampling_rate, dtype);
+  result.features = aten::reshape(rows, {result.offsets.back(), result.dim});
   return result;
 }
 

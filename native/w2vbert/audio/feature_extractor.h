@@ -98,6 +98,11 @@ class FeatureExtractor {
                                 std::optional<int64_t> sampling_rate = {},
                                 bool do_normalize_per_mel_bins = true) const;
 
+  // The same on a CUDA device: float32, float16 or bfloat16 features of clips of `counts` samples,
+  // which lie one after another in `samples`, float32 or int16, there.
+  PackedFeatures extract_packed(const Tensor& samples, const std::vector<int64_t>& counts,
+                                DType dtype) const;
+
  private:
   FeatureExtractorOptions options_;
 };

@@ -114,6 +114,7 @@ Tensor CheckpointParameters::substitute(const std::string& name, const Shape& sh
 }
 
 Tensor CheckpointParameters::get(const std::string& name, const Shape& shape, const Init& init) {
+  if (options_.device.cuda) return get_matrix(name, shape, init, false).values;
   const TensorEntry* entry = matching(name, shape);
   if (entry == nullptr) return substitute(name, shape, init);
   // Small parameters that are all that is used of a file keep the pages around them in memory, too.
@@ -125,9 +126,17 @@ Matrix CheckpointParameters::get_matrix(const std::string& name, const Shape& sh
                                         const Init& init, bool sensitive) {
   const bool wider = sensitive && options_.matrices == DType::kInt8;
   const DType dtype = wider ? DType::kInt16 : options_.matrices;
-  if (const TensorEntry* entry = matching(name, shape)) return load(*entry, dtype, options_.copy);
+  const TensorEntry* entry = matching(name, shape);
+  if (entry != nullptr && !options_.device.cuda) return load(*entry, dtype, options_.copy);
+  if (entry != nullptr) {
+    const Tensor values = load(*entry, dtype, false).values.to(options_.device);
+    MappedFile::release(entry->data, entry->byte_size());
+    return {values};
+  }
   const Tensor drawn = substitute(name, shape, init);
-  return drawn.defined() ? store_matrix(drawn, dtype) : Matrix{};
+  if (!drawn.defined()) return {};
+  const Matrix matrix = store_matrix(drawn, dtype);
+  return {matrix.values.to(options_.device), matrix.scales};
 }
 
 LoadReport CheckpointParameters::finish(const std::string& model_class) const {

@@ -22,6 +22,9 @@ struct CheckpointOptions {
   // How matrices that may have fewer bits are stored: float32, float16, bfloat16 or int8. Sensitive
   // ones are int16 where others are int8; then the rest is copied, too.
   DType matrices = DType::kFloat32;
+  // Where the model computes. On a CUDA device all parameters are there and of the type above,
+  // which is not int8, and nothing depends on the files.
+  Device device = {};
 };
 
 // Names that the files and the model do not share, as the files spell them (missing ones as the

@@ -79,8 +79,9 @@ Tensor Wav2Vec2BertForXVector::loss(const HeadOutput& output, const Tensor& labe
   const int64_t classes = objective_weight_.size(1);
   const int64_t batch = output.logits.size(0);
   const Tensor targets = class_labels(labels, batch, classes);
-  const Tensor cosine =
-      aten::matmul(normalized(output.logits, 1), normalized(objective_weight_, 0));
+  const Tensor weight =
+      aten::to(objective_weight_.to(output.logits.device()), output.logits.dtype());
+  const Tensor cosine = aten::matmul(normalized(output.logits, 1), normalized(weight, 0));
   const Tensor margin =
       at_labels(targets, {batch, classes}, static_cast<float>(options.am_softmax_margin));
   const Tensor scaled =

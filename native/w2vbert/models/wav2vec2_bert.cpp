@@ -13,7 +13,8 @@ namespace {
 [[noreturn]] void refuse(const std::string& message) { throw std::invalid_argument(message); }
 
 void check_features(const Tensor& features, int64_t dims, const Config& config) {
-  if (features.dtype() != DType::kFloat32 || features.dim() != dims ||
+  const bool typed = !features.is_cpu() || features.dtype() == DType::kFloat32;
+  if (!typed || features.dim() != dims ||
       features.size(-1) != config.feature_projection_input_dim) {
     refuse("input_features is " + features.describe() + "; expected float32 " +
            (dims == 3 ? "[batch, time, " : "[total_time, ") +
@@ -124,6 +125,15 @@ ModelInput ragged_input(const Tensor& features, const std::vector<int64_t>& leng
   return {features, Layout::ragged(lengths), Tensor(), false};
 }
 
+ModelInput ModelInput::to(const Device& device, DType dtype) const {
+  ModelInput input = *this;
+  input.features = aten::to(features.to(device), dtype);
+  input.layout = layout.to(device);
+  input.masked_time = masked_time.to(device);
+  input.masked_features = masked_features.to(device);
+  return input;
+}
+
 Wav2Vec2BertModel::Wav2Vec2BertModel(const Scope& scope, const Config& config)
     : config_(config),
       feature_projection_(scope / "feature_projection", config),
@@ -155,6 +165,8 @@ Tensor Wav2Vec2BertModel::mask(Tensor hidden, const ModelInput& input) const {
       masked_features = draw_masked_features(input.layout.utterances(), config_, draws);
     }
   }
+  masked_time = masked_time.to(hidden.device());
+  masked_features = masked_features.to(hidden.device());
   if (masked_time.defined()) {
     if (!masked_spec_embed_.defined()) {
       refuse(
@@ -164,18 +176,20 @@ Tensor Wav2Vec2BertModel::mask(Tensor hidden, const ModelInput& input) const {
     hidden = aten::where(aten::reshape(masked_time, {-1, 1}), masked_spec_embed_, hidden);
   }
   if (masked_features.defined()) {
-    const Tensor rows = aten::index_select(masked_features, 0, utterance_of_rows(input.layout));
+    const Tensor rows =
+        aten::index_select(masked_features, 0, utterance_of_rows(input.layout).to(hidden.device()));
     hidden = aten::masked_fill(hidden, rows, aten::to(Tensor::scalar(0), hidden.dtype()));
   }
   return hidden;
 }
 
-ModelOutput Wav2Vec2BertModel::forward(const ModelInput& input,
+ModelOutput Wav2Vec2BertModel::forward(const ModelInput& given,
                                        const Encoder::Request& request) const {
   if (request.layers > config_.num_hidden_layers) {
     refuse("layer is " + std::to_string(request.layers) +
            "; this model has the hidden states 0 to " + std::to_string(config_.num_hidden_layers));
   }
+  const ModelInput input = given.to(device(), dtype());
   TrainingPass* const training = input.training;
   const GradMode mode(GradMode::enabled() &&
                       (training == nullptr || !training->mode().freeze_base));

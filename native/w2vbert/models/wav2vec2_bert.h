@@ -13,9 +13,9 @@
 
 namespace w2vbert {
 
-// What a model is called with.
+// What a model is called with, on any device: the model brings it to its own.
 struct ModelInput {
-  Tensor features;  // float32 [total_time, feature_projection_input_dim]
+  Tensor features;  // [total_time, feature_projection_input_dim]; float32 on the CPU
   Layout layout;
   Tensor masked_time;   // bool [total_time]: rows that masked_spec_embed replaces; or undefined
   bool padded = false;  // all utterances equally long, with padding: as the reference is called
@@ -23,8 +23,12 @@ struct ModelInput {
                                       // undefined
   TrainingPass* training = nullptr;   // of a pass in training mode, which draws the masks that are
                                       // not given
+
+  // The same on a device, with features of the given type.
+  ModelInput to(const Device& device, DType dtype) const;
 };
 
+// In the type and on the device of the model.
 struct ModelOutput {
   Tensor last_hidden_state;  // [layout.total(), width]
   Layout layout;             // of last_hidden_state: shorter than the input's with an adapter
@@ -56,6 +60,9 @@ class Wav2Vec2BertModel {
   ModelOutput forward(const ModelInput& input, const Encoder::Request& request) const;
 
   const Config& config() const { return config_; }
+  // Where the model computes, and in which type.
+  Device device() const { return feature_projection_.layer_norm.weight.device(); }
+  DType dtype() const { return feature_projection_.layer_norm.weight.dtype(); }
   // The width of last_hidden_state.
   int64_t output_size() const;
 

@@ -50,7 +50,7 @@ Tensor StridedConv1d::operator()(const Tensor& x, const Tensor& windows) const {
   const int64_t in = weight.size(1);
   const int64_t kernel = weight.size(2);
   const int64_t total = windows.numel() / kernel;
-  const Tensor extended = aten::cat({x, Tensor::zeros({1, in}, x.dtype())}, 0);
+  const Tensor extended = aten::cat({x, Tensor::zeros({1, in}, x.dtype(), x.device())}, 0);
   const Tensor rows = aten::reshape(aten::index_select(extended, 0, windows), {total, kernel, in});
   return ops::linear({aten::reshape(aten::transpose(rows, 1, 2), {total, in * kernel})},
                      {aten::reshape(weight, {weight.size(0), in * kernel}), bias});
@@ -74,8 +74,10 @@ Tensor AdapterLayer::operator()(const Tensor& x, const Tensor& windows, const La
                                 TrainingPass* training) const {
   const Tensor residual = aten::glu(residual_conv(residual_layer_norm(x), windows), -1);
   const Tensor shortened = aten::glu(self_attn_conv(self_attn_layer_norm(x), windows), -1);
-  const Tensor hidden = self_attn({shortened}, output, Tensor(), false, residual, training).hidden;
-  return ffn({hidden, &ffn_layer_norm}, {std::nullopt, hidden}, training);
+  const ops::LinearInput hidden = self_attn({shortened}, output, Tensor(), false, residual,
+                                            {Tensor(), &ffn_layer_norm}, training)
+                                      .hidden;
+  return ffn(hidden, {std::nullopt, hidden.x}, training);
 }
 
 Adapter::Adapter(const Scope& scope, const Config& configuration) : config(configuration) {
@@ -110,12 +112,13 @@ Adapter::Output Adapter::operator()(const Tensor& x, const Layout& layout,
     }
     Layout shorter = Layout::ragged(lengths);
     if (layout.valid.defined()) {
-      shorter.valid = first_rows(shorter, valid);
+      shorter.set_valid(first_rows(shorter, valid));
     }
     const Tensor windows =
         windows_of(output.layout, shorter, config.adapter_kernel_size, config.adapter_stride);
-    output.hidden = layer(output.hidden, windows, shorter, training);
-    output.layout = shorter;
+    const Device device = x.device();
+    output.layout = shorter.to(device);
+    output.hidden = layer(output.hidden, windows.to(device), output.layout, training);
   }
   return output;
 }

@@ -1,5 +1,7 @@
 #include "w2vbert/modules/convolution_module.h"
 
+#include <utility>
+
 #include "w2vbert/ops/causal_depthwise_conv1d.h"
 #include "w2vbert/torch/aten.h"
 
@@ -21,14 +23,18 @@ ConvolutionModule::ConvolutionModule(const Scope& scope, const Config& config)
       activation(config.hidden_act),
       output_dropout(config.conformer_conv_dropout) {}
 
-Tensor ConvolutionModule::operator()(const Tensor& x, const Layout& layout,
-                                     TrainingPass* training) const {
-  Tensor y = ops::gated_linear({x, &layer_norm, std::nullopt, layout.valid}, pointwise_conv1);
-  y = ops::causal_depthwise_conv1d(y, depthwise_weight, layout.offsets_tensor);
-  const ops::LinearInput rows{y, &depthwise_layer_norm, activation};
-  if (training == nullptr) return ops::linear(rows, pointwise_conv2, {std::nullopt, x});
-  return ops::finish(training->dropout(ops::linear(rows, pointwise_conv2), output_dropout),
-                     {std::nullopt, x});
+ops::LinearInput ConvolutionModule::operator()(const ops::LinearInput& rows, const Layout& layout,
+                                               ops::LinearInput next,
+                                               TrainingPass* training) const {
+  const Tensor y = ops::gated_causal_depthwise_conv1d(rows, pointwise_conv1, depthwise_weight,
+                                                      layout.offsets_tensor);
+  const ops::LinearInput convolved{y, &depthwise_layer_norm, activation};
+  if (training == nullptr) {
+    return ops::linear(convolved, pointwise_conv2, {std::nullopt, rows.x}, std::move(next));
+  }
+  next.x = ops::finish(training->dropout(ops::linear(convolved, pointwise_conv2), output_dropout),
+                       {std::nullopt, rows.x});
+  return next;
 }
 
 }  // namespace w2vbert

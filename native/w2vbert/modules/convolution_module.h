@@ -10,9 +10,14 @@ namespace w2vbert {
 
 struct ConvolutionModule {
   ConvolutionModule(const Scope& scope, const Config& config);
-  // The module and its residual connection: x [total_time, hidden] to the same shape. Rows that are
-  // not valid count as zero.
-  Tensor operator()(const Tensor& x, const Layout& layout, TrainingPass* training) const;
+  // What the module reads: rows that are not valid count as zero.
+  ops::LinearInput reader(const Layout& layout) const {
+    return {Tensor(), &layer_norm, std::nullopt, layout.valid};
+  }
+  // The module and its residual connection: x [total_time, hidden] of a reader() to the same shape,
+  // for `next`, the reader of the result, see ops::linear.
+  ops::LinearInput operator()(const ops::LinearInput& rows, const Layout& layout,
+                              ops::LinearInput next, TrainingPass* training) const;
 
   LayerNorm layer_norm;
   Linear pointwise_conv1;

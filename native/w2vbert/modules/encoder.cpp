@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/torch/aten.h"
 
 namespace w2vbert {
@@ -21,7 +22,8 @@ Encoder::Output Encoder::operator()(Tensor x, const Layout& layout, const Reques
                                     TrainingPass* training) const {
   Tensor positions;
   if (position_embeddings == PositionEmbeddings::kRelative) {
-    positions = relative_position_table(layout.longest(), hidden_size);
+    positions =
+        aten::to(relative_position_table(layout.longest(), hidden_size).to(x.device()), x.dtype());
   }
   Output output{zero_invalid_rows(std::move(x), layout.valid), {}, {}};
   if (training != nullptr) {
@@ -33,14 +35,17 @@ Encoder::Output Encoder::operator()(Tensor x, const Layout& layout, const Reques
     // The weights belong to the head: they learn even if the encoder is frozen.
     const GradMode mode(GradMode::enabled() || training != nullptr);
     const Tensor term = aten::mul(output.hidden, aten::narrow(request.layer_weights, 0, index, 1));
-    sum = sum.defined() ? aten::add(sum, term) : term;
+    const bool fused = sum.defined() && ops::has_cuda_operators(term);
+    sum = !sum.defined() ? term
+          : fused        ? ops::finish(term, {std::nullopt, sum})
+                         : aten::add(sum, term);
   };
   add_to_sum(0);
   if (request.hidden_states) output.hidden_states.push_back(output.hidden);
   const size_t count = request.layers < 0 ? layers.size() : static_cast<size_t>(request.layers);
   for (size_t i = 0; i < count; ++i) {
     if (training == nullptr) {
-      SelfAttention::Output layer =
+      EncoderLayer::Output layer =
           layers[i](std::move(output.hidden), layout, positions, request.attentions, nullptr);
       output.hidden = layer.hidden;
       if (request.attentions) output.attentions.push_back(layer.weights);

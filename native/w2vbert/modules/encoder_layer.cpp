@@ -16,16 +16,17 @@ EncoderLayer::EncoderLayer(const Scope& scope, const Config& config)
       ffn2(scope / "ffn2", config, config.hidden_size, config.hidden_act),
       final_layer_norm(scope / "final_layer_norm", config.hidden_size, config.layer_norm_eps) {}
 
-SelfAttention::Output EncoderLayer::operator()(Tensor x, const Layout& layout,
-                                               const Tensor& positions, bool return_weights,
-                                               TrainingPass* training) const {
-  x = ffn1({x, &ffn1_layer_norm}, {std::nullopt, x, 0.5}, training);
-  SelfAttention::Output attention =
-      self_attn({x, &self_attn_layer_norm}, layout, positions, return_weights, x, training);
-  x = std::exchange(attention.hidden, Tensor());
-  x = conv_module(x, layout, training);
-  x = ffn2({x, &ffn2_layer_norm}, {std::nullopt, x, 0.5}, training);
-  return {final_layer_norm(x), attention.weights};
+EncoderLayer::Output EncoderLayer::operator()(Tensor x, const Layout& layout,
+                                              const Tensor& positions, bool return_weights,
+                                              TrainingPass* training) const {
+  ops::LinearInput rows{std::move(x), &ffn1_layer_norm};
+  rows = ffn1(rows, {std::nullopt, rows.x, 0.5}, {Tensor(), &self_attn_layer_norm}, training);
+  SelfAttention::Output attention = self_attn(rows, layout, positions, return_weights, rows.x,
+                                              conv_module.reader(layout), training);
+  rows = std::exchange(attention.hidden, {});
+  rows = conv_module(rows, layout, {Tensor(), &ffn2_layer_norm}, training);
+  rows = ffn2(rows, {std::nullopt, rows.x, 0.5}, {Tensor(), &final_layer_norm}, training);
+  return {ops::normalize(rows), attention.weights};
 }
 
 }  // namespace w2vbert

@@ -8,10 +8,15 @@
 namespace w2vbert {
 
 struct EncoderLayer {
+  struct Output {
+    Tensor hidden;   // [total_time, hidden]
+    Tensor weights;  // see SelfAttention::Output
+  };
+
   EncoderLayer(const Scope& scope, const Config& config);
   // A caller that moves x in has its memory back before the layer ends.
-  SelfAttention::Output operator()(Tensor x, const Layout& layout, const Tensor& positions,
-                                   bool return_weights, TrainingPass* training) const;
+  Output operator()(Tensor x, const Layout& layout, const Tensor& positions, bool return_weights,
+                    TrainingPass* training) const;
 
   LayerNorm ffn1_layer_norm;
   FeedForward ffn1;

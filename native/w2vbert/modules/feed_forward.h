@@ -11,6 +11,9 @@ struct FeedForward {
   FeedForward(const Scope& scope, const Config& config, int64_t size, Activation activation);
   Tensor operator()(const ops::LinearInput& x, const ops::LinearOutput& output,
                     TrainingPass* training) const;
+  // The same for a reader of the result, see ops::linear.
+  ops::LinearInput operator()(const ops::LinearInput& x, const ops::LinearOutput& output,
+                              ops::LinearInput reader, TrainingPass* training) const;
 
   Linear intermediate_dense;
   Linear output_dense;

@@ -14,7 +14,14 @@ Layout Layout::ragged(const std::vector<int64_t>& lengths) {
 
 Layout Layout::padded(int64_t batch, int64_t time, const Tensor& valid) {
   Layout layout = ragged(std::vector<int64_t>(static_cast<size_t>(batch), time));
-  layout.valid = valid;
+  if (valid.defined()) layout.set_valid(valid);
+  return layout;
+}
+
+Layout Layout::to(const Device& device) const {
+  Layout layout = *this;
+  layout.offsets_tensor = offsets_tensor.to(device);
+  layout.valid = valid.to(device);
   return layout;
 }
 
@@ -31,17 +38,19 @@ int64_t Layout::squares() const {
 }
 
 std::vector<int64_t> Layout::valid_lengths() const {
-  const bool* row_valid = valid.defined() ? valid.data<bool>() : nullptr;
+  if (valid.defined()) return valid_lengths_;
   std::vector<int64_t> lengths;
-  for (int64_t u = 0; u < utterances(); ++u) {
-    int64_t count = length(u);
-    if (row_valid != nullptr) {
-      const bool* first = row_valid + offsets[static_cast<size_t>(u)];
-      count = std::count(first, first + length(u), true);
-    }
-    lengths.push_back(count);
-  }
+  for (int64_t u = 0; u < utterances(); ++u) lengths.push_back(length(u));
   return lengths;
+}
+
+void Layout::set_valid(const Tensor& rows) {
+  valid = rows;
+  valid_lengths_.clear();
+  const bool* const row_valid = rows.data<bool>();
+  for (size_t u = 0; u + 1 < offsets.size(); ++u) {
+    valid_lengths_.push_back(std::count(row_valid + offsets[u], row_valid + offsets[u + 1], true));
+  }
 }
 
 }  // namespace w2vbert

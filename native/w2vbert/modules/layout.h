@@ -12,13 +12,16 @@ namespace w2vbert {
 struct Layout {
   std::vector<int64_t>
       offsets;            // [utterances + 1]: utterance u owns rows offsets[u] .. offsets[u + 1]
-  Tensor offsets_tensor;  // the same, int64, as the operators take them
-  Tensor valid;           // bool [total_time], or undefined: every row is valid
+  Tensor offsets_tensor;  // the same, int64, as the operators take them, on the device of the rows
+  Tensor valid;           // bool [total_time], there, or undefined: every row is valid
 
-  // Utterances of the given lengths, all rows valid.
+  // Utterances of the given lengths, all rows valid; on the CPU.
   static Layout ragged(const std::vector<int64_t>& lengths);
-  // `batch` utterances of `time` rows each.
+  // `batch` utterances of `time` rows each; `valid` may be undefined. On the CPU.
   static Layout padded(int64_t batch, int64_t time, const Tensor& valid);
+
+  // Of the same rows on a device.
+  Layout to(const Device& device) const;
 
   int64_t utterances() const { return static_cast<int64_t>(offsets.size()) - 1; }
   int64_t total() const { return offsets.back(); }
@@ -30,6 +33,11 @@ struct Layout {
   int64_t squares() const;
   // The number of valid rows of each utterance.
   std::vector<int64_t> valid_lengths() const;
+  // Marks rows of a layout on the CPU: `rows` as `valid`.
+  void set_valid(const Tensor& rows);
+
+ private:
+  std::vector<int64_t> valid_lengths_;  // counted where the marks were set; empty without any
 };
 
 }  // namespace w2vbert

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "w2vbert/ops/relative_position_attention.h"
+#include "w2vbert/torch/aten.h"
 
 namespace w2vbert {
 
@@ -38,6 +39,15 @@ SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t s
       weight_dropout(config.attention_dropout),
       output_dropout(dropout_of_output) {
   const int64_t head_dim = size / heads;
+  // A source that records failures gives undefined tensors.
+  const bool complete = linear_q.weight.defined() && linear_q.bias.defined() &&
+                        linear_k.weight.defined() && linear_k.bias.defined() &&
+                        linear_v.weight.defined() && linear_v.bias.defined();
+  if (complete && !linear_q.weight.is_cpu()) {
+    stacked = position_embeddings == PositionEmbeddings::kRotary
+                  ? ops::stack({&linear_q, &linear_k})
+                  : ops::stack({&linear_q, &linear_k, &linear_v});
+  }
   if (position_embeddings == PositionEmbeddings::kRelativeKey) {
     const int64_t distances = left + config.right_max_position_embeddings + 1;
     distance_embedding =
@@ -50,23 +60,37 @@ SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t s
   }
 }
 
+std::vector<Tensor> SelfAttention::project(const ops::LinearInput& x, const Tensor& offsets) const {
+  const auto all = [this](const ops::LinearInput& input,
+                          std::initializer_list<const ops::LinearParameters*> layers) {
+    if (!stacked.weight.defined()) return ops::linears(input, layers);
+    const Tensor outputs = ops::linear(input, stacked);
+    const int64_t size = linear_q.weight.size(0);
+    std::vector<Tensor> rows;
+    for (int64_t begin = 0; begin < outputs.size(1); begin += size) {
+      rows.push_back(aten::narrow(outputs, 1, begin, size));
+    }
+    return rows;
+  };
+  if (position_embeddings != PositionEmbeddings::kRotary) {
+    return all(x, {&linear_q, &linear_k, &linear_v});
+  }
+  // Rotation comes before the projections of queries and keys, as in the reference; values are made
+  // from the rows as they are.
+  const Tensor normed = ops::normalize(x);
+  std::vector<Tensor> rows =
+      all({ops::rotary_embedding(normed, offsets, heads, static_cast<double>(rotary_base))},
+          {&linear_q, &linear_k});
+  rows.push_back(linear_v(normed));
+  return rows;
+}
+
 SelfAttention::Output SelfAttention::operator()(const ops::LinearInput& x, const Layout& layout,
                                                 const Tensor& positions, bool return_weights,
-                                                const Tensor& residual,
+                                                const Tensor& residual, ops::LinearInput reader,
                                                 TrainingPass* training) const {
   const Tensor offsets = layout.offsets_tensor;
-  std::vector<Tensor> rows;  // queries, keys, values
-  if (position_embeddings == PositionEmbeddings::kRotary) {
-    // Rotation comes before the projections of queries and keys, as in the reference; values are
-    // made from the rows as they are.
-    const Tensor normed = ops::normalize(x);
-    rows = ops::linears(
-        {ops::rotary_embedding(normed, offsets, heads, static_cast<double>(rotary_base))},
-        {&linear_q, &linear_k});
-    rows.push_back(linear_v(normed));
-  } else {
-    rows = ops::linears(x, {&linear_q, &linear_k, &linear_v});
-  }
+  std::vector<Tensor> rows = project(x, offsets);
   ops::RelativePositions relative;
   if (position_embeddings == PositionEmbeddings::kRelativeKey) {
     relative.distance_embedding = distance_embedding;
@@ -81,14 +105,16 @@ SelfAttention::Output SelfAttention::operator()(const ops::LinearInput& x, const
     factors = training->dropout_factors({heads * layout.squares()}, weight_dropout);
   }
   const ops::AttentionOutput attention = ops::relative_position_attention(
-      rows[0], rows[1], rows[2], offsets, heads, layout.valid, relative, return_weights, factors);
+      rows[0], rows[1], rows[2], return_weights ? Tensor::of(layout.offsets) : offsets, heads,
+      layout.valid, relative, return_weights, factors, layout.longest());
   rows.clear();  // the largest of a layer's tensors
   if (training == nullptr) {
-    return {ops::linear({attention.output}, linear_out, {std::nullopt, residual}),
+    return {ops::linear({attention.output}, linear_out, {std::nullopt, residual}, reader),
             attention.weights};
   }
   const Tensor projected = training->dropout(linear_out(attention.output), output_dropout);
-  return {ops::finish(projected, {std::nullopt, residual}), attention.weights};
+  reader.x = ops::finish(projected, {std::nullopt, residual});
+  return {reader, attention.weights};
 }
 
 }  // namespace w2vbert

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "w2vbert/modules/layers.h"
 #include "w2vbert/modules/layout.h"
@@ -15,7 +16,7 @@ Tensor relative_position_table(int64_t longest, int64_t size);
 
 struct SelfAttention {
   struct Output {
-    Tensor hidden;   // [total_time, size]
+    ops::LinearInput hidden;  // x [total_time, size], for the reader
     Tensor weights;  // float32, per utterance [heads, time, time] one after the other, if asked for
   };
 
@@ -25,13 +26,20 @@ struct SelfAttention {
                 PositionEmbeddings position_embeddings, double output_dropout);
 
   // `positions` is relative_position_table for the longest utterance where the kind is `relative`,
-  // else undefined. Rows that are not valid are no keys. `residual` is added to the result.
+  // else undefined. Rows that are not valid are no keys. `residual` is added to the result, which
+  // is for a reader, see ops::linear.
   Output operator()(const ops::LinearInput& x, const Layout& layout, const Tensor& positions,
-                    bool return_weights, const Tensor& residual, TrainingPass* training) const;
+                    bool return_weights, const Tensor& residual, ops::LinearInput reader,
+                    TrainingPass* training) const;
+
+  // The queries, keys and values of the rows.
+  std::vector<Tensor> project(const ops::LinearInput& x, const Tensor& offsets) const;
 
   Linear linear_q;
   Linear linear_k;
   Linear linear_v;
+  // On a CUDA device queries, keys and (without rotation) values are one product.
+  ops::LinearParameters stacked;
   Linear linear_out;
   PositionEmbeddings position_embeddings;
   int64_t heads;

@@ -45,7 +45,7 @@ Tdnn::Output Tdnn::operator()(const Tensor& x, const Layout& layout) const {
     output.layout = Layout::ragged(lengths);
     Tensor windows = output.hidden;
     if (layer.width > 1) {
-      windows = aten::reshape(aten::index_select(windows, 0, Tensor::of(rows)),
+      windows = aten::reshape(aten::index_select(windows, 0, Tensor::of(rows).to(x.device())),
                               {output.layout.total(), layer.width * windows.size(1)});
     }
     output.hidden = ops::linear({windows}, layer.kernel, {Activation::kRelu});

@@ -7,6 +7,7 @@
 #include "w2vbert/ops/checks.h"
 #include "w2vbert/ops/composite/causal_depthwise_conv1d.h"
 #include "w2vbert/ops/cpu/causal_depthwise_conv1d_kernel.h"
+#include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/library.h"
 #include "w2vbert/torch/parallel.h"
@@ -66,6 +67,14 @@ Tensor causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tens
       [bounds](const std::vector<Tensor>& inputs) {
         return composite::causal_depthwise_conv1d(inputs[0], inputs[1], bounds);
       });
+}
+
+Tensor gated_causal_depthwise_conv1d(const LinearInput& input, const LinearParameters& layer,
+                                     const Tensor& weight, const Tensor& offsets) {
+  if (has_cuda_operators(input.x)) {
+    return cuda_operators::gated_causal_depthwise_conv1d(linear(input, layer), weight, offsets);
+  }
+  return causal_depthwise_conv1d(gated_linear(input, layer), weight, offsets);
 }
 
 }  // namespace w2vbert::ops

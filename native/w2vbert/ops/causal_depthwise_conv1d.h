@@ -1,6 +1,6 @@
 #pragma once
 
-#include "w2vbert/torch/tensor.h"
+#include "w2vbert/ops/linear.h"
 
 namespace w2vbert::ops {
 
@@ -17,5 +17,10 @@ namespace w2vbert::ops {
 // offset does not fit. Gulati et al. 2020, section 2.2; equals left-padded aten::conv1d with groups
 // = channels.
 Tensor causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tensor& offsets);
+
+// The same of gated_linear(input, layer). On a CUDA device without gradients, in float16 and
+// bfloat16, too.
+Tensor gated_causal_depthwise_conv1d(const LinearInput& input, const LinearParameters& layer,
+                                     const Tensor& weight, const Tensor& offsets);
 
 }  // namespace w2vbert::ops

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "w2vbert/ops/checks.h"
 #include "w2vbert/ops/cpu/linear_kernel.h"
+#include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/ops/scratch.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/autograd.h"
@@ -100,7 +102,13 @@ void check_input(const LinearInput& input) {
   }
   if (input.valid.defined()) {
     const int64_t rows = input.x.numel() / std::max<int64_t>(1, features);
-    check_tensor(kOp, "valid", input.valid, DType::kBool, {rows});
+    if (input.x.is_cpu()) {
+      check_tensor(kOp, "valid", input.valid, DType::kBool, {rows});
+    } else if (input.valid.dtype() != DType::kBool || input.valid.shape() != Shape{rows} ||
+               input.valid.device() != input.x.device()) {
+      refuse(kOp, "valid", input.valid.describe(),
+             "bool " + shape_string({rows}) + " on " + input.x.device().name());
+    }
   }
 }
 
@@ -132,6 +140,33 @@ Tensor composed(const LinearInput& input, const LinearParameters& layer) {
       composed(input),
       weight.dim() == 3 ? aten::reshape(weight, {weight.size(0), weight.size(1)}) : weight,
       layer.bias);
+}
+
+// On a CUDA device: ATen's product, and what surrounds it in as few passes over memory as it takes.
+Tensor cuda_rows(const LinearInput& input) {
+  if (input.rows.defined()) return input.rows;
+  if (input.norm != nullptr) return cuda_operators::normalize(input);
+  const Tensor x =
+      input.activation ? cuda_operators::finish(input.x, Tensor(), {input.activation}) : input.x;
+  if (!input.valid.defined()) return x;
+  const Tensor invalid = aten::unary("aten::logical_not", aten::reshape(input.valid, {-1, 1}));
+  return aten::masked_fill(x, invalid, aten::to(Tensor::scalar(0), x.dtype()));
+}
+
+Tensor cuda_product(const LinearInput& input, const LinearParameters& layer, bool with_bias) {
+  const Tensor& weight = layer.weight;
+  return aten::linear(cuda_rows(input), aten::reshape(weight, {weight.size(0), weight.size(1)}),
+                      with_bias ? layer.bias : Tensor());
+}
+
+bool changes(const LinearOutput& output) {
+  return output.activation.has_value() || output.residual.defined();
+}
+
+Tensor cuda_linear(const LinearInput& input, const LinearParameters& layer,
+                   const LinearOutput& output) {
+  if (!changes(output)) return cuda_product(input, layer, true);
+  return cuda_operators::finish(cuda_product(input, layer, false), layer.bias, output);
 }
 
 // A layer as the kernels take it. Holds what it had to copy.
@@ -401,7 +436,36 @@ Tensor linear(const LinearInput& input, const LinearParameters& layer, const Lin
     return finish(record(*tape, input, {&layer})[0], output);
   }
   if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, false, output);
+  if (has_cuda_operators(input.x)) return cuda_linear(input, layer, output);
   return finish(composed(input, layer), output);
+}
+
+LinearInput linear(const LinearInput& input, const LinearParameters& layer,
+                   const LinearOutput& output, LinearInput reader) {
+  if (has_cuda_operators(input.x) && reader.norm != nullptr) {
+    check_layer(input.x, layer);
+    check_input(input);
+    return cuda_operators::finish_and_normalize(cuda_product(input, layer, false), layer.bias,
+                                                output, std::move(reader));
+  }
+  reader.x = linear(input, layer, output);
+  return reader;
+}
+
+LinearParameters stack(std::initializer_list<const LinearParameters*> layers) {
+  const auto stack_rows = [&](Tensor LinearParameters::*part) {
+    aten::TensorList parts;
+    for (const LinearParameters* layer : layers) parts.push_back(layer->*part);
+    const Tensor all = aten::cat(parts, 0);
+    int64_t row = 0;
+    for (const Tensor& tensor : parts) {
+      const int64_t rows = tensor.size(0);
+      tensor.assign(aten::narrow(all, 0, row, rows));
+      row += rows;
+    }
+    return all;
+  };
+  return {stack_rows(&LinearParameters::weight), stack_rows(&LinearParameters::bias)};
 }
 
 std::vector<Tensor> linears(const LinearInput& input,
@@ -422,7 +486,7 @@ std::vector<Tensor> linears(const LinearInput& input,
     return has_scales(layer->weight.dtype()) == rounded;
   });
   if (!has_kernel(input.x) || !alike || layers.size() > cpu::kMostLinearWeights) {
-    const Tensor rows = composed(input);
+    const Tensor rows = has_cuda_operators(input.x) ? cuda_rows(input) : composed(input);
     for (const LinearParameters* layer : layers) outputs.push_back(linear({rows}, *layer));
     return outputs;
   }
@@ -445,7 +509,7 @@ Tensor gated_linear(const LinearInput& input, const LinearParameters& layer) {
     return aten::glu(record(*tape, input, {&layer})[0], -1);
   }
   if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, true, {});
-  return aten::glu(composed(input, layer), -1);
+  return aten::glu(linear(input, layer), -1);
 }
 
 Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activation activation,
@@ -456,6 +520,9 @@ Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activa
   const bool alike =
       has_scales(up.weight.dtype()) == (down.weight.defined() && has_scales(down.weight.dtype()));
   if (!has_kernel(input.x) || !alike) {
+    if (has_cuda_operators(input.x)) {
+      return linear({linear(input, up, {activation})}, down, output);
+    }
     // The second layer keeps what the first one gave and activates it again.
     return linear({linear(input, up), nullptr, activation}, down, output);
   }
@@ -463,8 +530,19 @@ Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activa
   return run_kernel(input, Weights(up), activation, Weights(down), output);
 }
 
+LinearInput feed_forward(const LinearInput& input, const LinearParameters& up,
+                         Activation activation, const LinearParameters& down,
+                         const LinearOutput& output, LinearInput reader) {
+  if (has_cuda_operators(input.x)) {
+    return linear({linear(input, up, {activation})}, down, output, std::move(reader));
+  }
+  reader.x = feed_forward(input, up, activation, down, output);
+  return reader;
+}
+
 Tensor finish(const Tensor& y, const LinearOutput& output) {
   check_residual(output.residual, y.dtype(), y.shape());
+  if (changes(output) && has_cuda_operators(y)) return cuda_operators::finish(y, Tensor(), output);
   const Tensor activated = output.activation ? activate(*output.activation, y) : y;
   if (!output.residual.defined()) return activated;
   Tape* const tape = Tape::recording();
@@ -486,6 +564,7 @@ Tensor normalize(const LinearInput& input) {
       aten::backward(kept.rows(), gradients[0]);
     })[0];
   }
+  if (has_cuda_operators(input.x)) return cuda_rows(input);
   if (!has_kernel(input.x) || input.x.size(-1) == 0) return composed(input);
   const Rows rows(input);
   const Tensor out = Tensor::empty(input.x.shape(), DType::kFloat32);

@@ -4,9 +4,10 @@
 // once per product, use the weights where they lie, and whose rows depend neither on the rows
 // around them nor on the number of threads, to the last bit. They also compute where a tape records
 // (torch/tape.h), which keeps inputs only: norms and activations are computed again on the way
-// back. Elsewhere (gradients without a tape, other dtypes and devices) the same is composed of
-// ATen's operators; weights of fewer bits than x has are refused there. All throw
-// std::invalid_argument when a shape or dtype does not fit.
+// back. Without gradients on a CUDA device, float32, float16 and bfloat16 run through ATen's
+// products and the operators of ops/cuda around them. Elsewhere (gradients without a tape, other
+// dtypes) the same is composed of ATen's operators. Only the CPU's kernels take weights of fewer
+// bits than x has. All throw std::invalid_argument when a shape or dtype does not fit.
 #pragma once
 
 #include <initializer_list>
@@ -36,6 +37,7 @@ struct LinearInput {
   const NormParameters* norm = nullptr;
   std::optional<Activation> activation = std::nullopt;
   Tensor valid = Tensor();  // bool [rows], or undefined: all are
+  Tensor rows = Tensor();   // the rows themselves, where they were computed along with x
 };
 
 // What becomes of a product y: residual + scale * activation(y).
@@ -49,6 +51,15 @@ struct LinearOutput {
 Tensor linear(const LinearInput& input, const LinearParameters& layer,
               const LinearOutput& output = {});
 
+// The same for a reader of the result, which says what it makes of it (its x and rows are ignored):
+// the reader's input. On a CUDA device it is computed in the pass that ends the product.
+LinearInput linear(const LinearInput& input, const LinearParameters& layer,
+                   const LinearOutput& output, LinearInput reader);
+
+// Makes one layer of several of one input: their outputs side by side. They stay what they were,
+// but lie in its memory from now on, and so do all copies of their tensors.
+LinearParameters stack(std::initializer_list<const LinearParameters*> layers);
+
 // Several layers of one input with equally many outputs.
 std::vector<Tensor> linears(const LinearInput& input,
                             std::initializer_list<const LinearParameters*> layers);
@@ -59,6 +70,11 @@ Tensor gated_linear(const LinearInput& input, const LinearParameters& layer);
 // Two layers with an activation between them, which is never held for more than some hundred rows.
 Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activation activation,
                     const LinearParameters& down, const LinearOutput& output = {});
+
+// The same for a reader, see linear.
+LinearInput feed_forward(const LinearInput& input, const LinearParameters& up,
+                         Activation activation, const LinearParameters& down,
+                         const LinearOutput& output, LinearInput reader);
 
 // What becomes of a product, as the functions above do it: like y.
 Tensor finish(const Tensor& y, const LinearOutput& output);

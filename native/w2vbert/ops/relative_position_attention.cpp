@@ -12,6 +12,7 @@
 #include "w2vbert/ops/composite/relative_position_attention.h"
 #include "w2vbert/ops/cpu/relative_position_attention_kernel.h"
 #include "w2vbert/ops/cpu/rotary_embedding_kernel.h"
+#include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/ops/relative_position_attention_backward.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/autograd.h"
@@ -285,7 +286,11 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
                                             const Tensor& value, const Tensor& offsets,
                                             int64_t heads, const Tensor& key_mask,
                                             const RelativePositions& positions, bool return_weights,
-                                            const Tensor& weight_factors) {
+                                            const Tensor& weight_factors, int64_t longest) {
+  if (has_cuda_operators(query) && !weight_factors.defined()) {
+    return cuda_operators::relative_position_attention(query, key, value, offsets, heads, key_mask,
+                                                       positions, return_weights, longest);
+  }
   check_rows(kAttention, "query", query, heads);
   check_tensor(kAttention, "key", key, query.dtype(), query.shape());
   check_tensor(kAttention, "value", value, query.dtype(), query.shape());
@@ -314,6 +319,7 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
 }
 
 Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads, double base) {
+  if (has_cuda_operators(x)) return cuda_operators::rotary_embedding(x, offsets, heads, base);
   check_rows(kRotary, "x", x, heads);
   const int64_t head_dim = x.size(1) / heads;
   if (head_dim % 2 != 0) {

@@ -1,0 +1,54 @@
+// The operators of the CUDA plug-in (ops/cuda), called by name: this library is not linked to it.
+// For tensors on a CUDA device, float32, float16 or bfloat16, where no gradients are recorded.
+#pragma once
+
+#include "w2vbert/ops/linear.h"
+#include "w2vbert/ops/relative_position_attention.h"
+
+namespace w2vbert::ops {
+
+// Whether x is where these operators compute, and nothing is recorded.
+bool has_cuda_operators(const Tensor& x);
+
+namespace cuda_operators {
+
+// What becomes of y + bias; an undefined bias is none.
+Tensor finish(const Tensor& y, const Tensor& bias, const LinearOutput& output);
+
+// The same, as x of a reader with a norm, and its rows.
+LinearInput finish_and_normalize(const Tensor& y, const Tensor& bias, const LinearOutput& output,
+                                 LinearInput reader);
+
+// The rows of an input with a norm.
+Tensor normalize(const LinearInput& input);
+
+// causal_depthwise_conv1d of the first half of each row of x times the sigmoid of its second half.
+Tensor gated_causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tensor& offsets);
+
+AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,
+                                            const Tensor& value, const Tensor& offsets,
+                                            int64_t heads, const Tensor& key_mask,
+                                            const RelativePositions& positions, bool return_weights,
+                                            int64_t longest);
+
+Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads, double base);
+
+// Clips as fbank_features takes them, and what they are together.
+struct FbankClips {
+  // Of each clip: first sample; frames; frames of the clips before it; first row; rows of padding
+  // before, rows of features, rows of padding after it.
+  std::vector<int64_t> fields;
+  int64_t frames;
+  int64_t longest;  // in frames
+  int64_t rows;
+};
+
+// Normalised features of samples [total_samples], float32 or int16: [rows, num_mel_bins].
+Tensor fbank_features(const Tensor& samples, const FbankClips& clips, int64_t num_mel_bins,
+                      int64_t sampling_rate, DType dtype);
+
+// The most probable token of every row of logits [rows, tokens], the first of equals: int32 [rows].
+Tensor best_tokens(const Tensor& logits);
+
+}  // namespace cuda_operators
+}  // namespace w2vbert::ops
