@@ -23,6 +23,7 @@
 #include "w2vbert/models/config.h"
 #include "w2vbert/models/pretrained_model.h"
 #include "w2vbert/ops/cpu/cpu_features.h"
+#include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/ops/fbank.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/cuda_plugin.h"
@@ -175,10 +176,18 @@ TrainingOptions training_options(const std::string& text) {
   return result;
 }
 
+// What a model computed on a device, for callers: float32 on the CPU.
+Tensor to_host(const Tensor& tensor) {
+  if (!tensor.defined() || tensor.is_cpu()) return tensor;
+  const Tensor host = tensor.to({});
+  const bool half = host.dtype() == DType::kFloat16 || host.dtype() == DType::kBFloat16;
+  return half ? aten::to(host, DType::kFloat32) : host;
+}
+
 std::shared_ptr<NativeTensor> give(const Tensor& tensor) {
   if (!tensor.defined()) return nullptr;
   return std::make_shared<NativeTensor>(
-      std::make_shared<NativeTensor::Impl>(NativeTensor::Impl{aten::contiguous(tensor)}));
+      std::make_shared<NativeTensor::Impl>(NativeTensor::Impl{aten::contiguous(to_host(tensor))}));
 }
 
 Tensor take(const NativeTensor* tensor) {
@@ -192,6 +201,7 @@ std::shared_ptr<NativeTensor> give_part(const Tensor& rows, int64_t begin, int64
   if (length == rows.size(0)) {
     return give(rows.shape() == shape ? rows : aten::reshape(rows, shape));
   }
+  if (!rows.is_cpu()) return give(aten::reshape(aten::narrow(rows, 0, begin, length), shape));
   const Tensor all = aten::contiguous(rows);
   const Tensor part = Tensor::empty(shape, rows.dtype());
   const int64_t bytes = part.numel() * dtype_size(rows.dtype());
@@ -228,6 +238,17 @@ std::vector<Clip> clips_of(const NativeTensor* samples, const int64_t* offsets, 
     clips.push_back({first + offsets[i], offsets[i + 1] - offsets[i]});
   }
   return clips;
+}
+
+// That operators of ours run on a device, and memory can be had there.
+void require_usable(const Device& device) {
+  if (!device.cuda) return;
+  try {
+    const Tensor row = Tensor::zeros({1, 1}, DType::kFloat32, device);
+    ops::cuda_operators::finish(row, Tensor(), {Activation::kRelu});
+  } catch (const std::runtime_error& e) {
+    throw std::runtime_error("the device " + device.name() + " cannot be used: " + e.what());
+  }
 }
 
 std::shared_ptr<NativeModel> build(const std::string& model_class, const Config& config,
@@ -395,12 +416,21 @@ const std::shared_ptr<NativeModel::Impl>& NativeModel::impl() const { return imp
 
 std::shared_ptr<NativeModel> NativeModel::from_pretrained(
     const std::string& model_class, const std::string& directory, const std::string& config_json,
-    bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights) {
+    bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights,
+    const std::string& device_name) {
   return guarded([&] {
+    const GradMode mode(false);  // parameters are moved and stacked, not computed
     const Config config = parse_config(config_json);
+    const Device device = Device::parse(device_name);
+    const auto dtype = static_cast<DType>(weights);
+    if (device.cuda && dtype == DType::kInt8) {
+      throw std::invalid_argument("weights of int8 are for the CPU; on " + device.name() +
+                                  " a model has weights of float32, float16 or bfloat16");
+    }
+    require_usable(device);
     const CheckpointFiles files(directory);
-    CheckpointParameters source(files, {initialize_missing, ignore_mismatched_sizes, seed, copy,
-                                        static_cast<DType>(weights)});
+    CheckpointParameters source(
+        files, {initialize_missing, ignore_mismatched_sizes, seed, copy, dtype, device});
     auto impl = std::make_shared<Impl>();
     std::shared_ptr<NativeModel> model = build(model_class, config, source, impl);
     impl->report = source.finish(model_class);
@@ -425,6 +455,10 @@ std::shared_ptr<NativeModel> NativeModel::initialize(const std::string& model_cl
 
 std::string NativeModel::config_json() const {
   return guarded([&] { return impl_->model->base().config().to_json(); });
+}
+
+std::string NativeModel::device() const {
+  return guarded([&] { return impl_->model->base().device().name(); });
 }
 
 std::string NativeModel::load_report_json() const {
@@ -452,7 +486,7 @@ std::shared_ptr<NativeTensor> NativeModel::parameter(const std::string& name) co
   return guarded([&] {
     for (const auto& [candidate, matrix] : impl_->parameters) {
       if (candidate != name) continue;
-      const Tensor values = to_float32(matrix);
+      const Tensor values = to_float32({matrix.values.to({}), matrix.scales});
       if (values.handle() != matrix.values.handle()) return give(values);
       Tensor copy = Tensor::empty(values.shape(), values.dtype());
       std::memcpy(copy.raw_data(), values.raw_data(),
@@ -467,9 +501,11 @@ void NativeModel::save(const std::string& directory, const std::string& config_j
                        const std::string& dtype, int64_t max_shard_bytes) const {
   guarded([&] {
     const SafetensorsDType to = safetensors_dtype(dtype);
+    std::vector<Tensor> on_host;
     std::vector<TensorToWrite> tensors;
     for (const auto& [name, matrix] : impl_->parameters) {
-      tensors.push_back(to_write(name, matrix.values, to));
+      on_host.push_back(matrix.values.to({}));
+      tensors.push_back(to_write(name, on_host.back(), to));
     }
     write_checkpoint(directory, config_json, tensors, static_cast<uint64_t>(max_shard_bytes));
   });
@@ -487,8 +523,10 @@ std::shared_ptr<NativeModelOutput> NativeModel::forward(
     result->heads = config.num_attention_heads;
     result->output = impl_->model->forward(input, {hidden_states, attentions, -1, Tensor()});
     if (labels != nullptr) {
+      HeadOutput output = result->output;
+      output.logits = to_host(output.logits);
       result->loss =
-          impl_->model->loss(result->output, take(labels), {am_softmax_scale, am_softmax_margin});
+          impl_->model->loss(output, take(labels), {am_softmax_scale, am_softmax_margin});
     }
     return std::make_shared<NativeModelOutput>(std::move(result));
   });
@@ -520,6 +558,10 @@ std::shared_ptr<NativeTraining> NativeTraining::create(const NativeModel& model,
                                                        const std::string& options_json) {
   return guarded([&] {
     const std::shared_ptr<NativeModel::Impl>& shared = model.impl();
+    if (const Device device = shared->model->base().device(); device.cuda) {
+      throw std::invalid_argument("the model is on " + device.name() +
+                                  "; training expects a model on the CPU");
+    }
     std::vector<std::pair<std::string, Tensor>> parameters;
     for (size_t i = 0; i < shared->parameters.size(); ++i) {
       const auto& [name, matrix] = shared->parameters[i];
@@ -712,7 +754,14 @@ void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model
     // A JVM that has no memory left for its copies of the arrays.
     if (samples == nullptr || path == nullptr) throw std::bad_alloc();
     const PretrainedModel& network = *model.impl()->model;
-    const PackedFeatures packed = extractor.impl().extractor.extract_packed({{samples, count}});
+    const FeatureExtractor& front_end = extractor.impl().extractor;
+    const Device device = network.base().device();
+    const PackedFeatures packed =
+        device.cuda ? front_end.extract_packed(Tensor::from_blob(const_cast<float*>(samples),
+                                                                 {count}, DType::kFloat32, nullptr)
+                                                   .to(device),
+                                               {count}, network.base().dtype())
+                    : front_end.extract_packed({{samples, count}});
     const ModelInput input =
         ragged_input(packed.features, {packed.offsets.back()}, network.base().config());
     const Tensor logits =
@@ -720,6 +769,11 @@ void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model
     if (logits.size(0) != frames) {
       throw std::runtime_error("the model makes " + std::to_string(logits.size(0)) +
                                " frames of this clip; expected " + std::to_string(frames));
+    }
+    if (device.cuda) {
+      const Tensor best = ops::cuda_operators::best_tokens(logits).to({});
+      std::copy_n(best.data<int32_t>(), frames, path);
+      return;
     }
     const int64_t tokens = logits.size(1);
     const float* scores = logits.data<float>();

@@ -79,16 +79,21 @@ class W2VBERT_API NativeModel {
  public:
   /** `model_class` is the reference's name of the class; with `copy` the files are not kept mapped.
    *  The matrices of the encoder are stored as `weights`, LibTorch's number of float32,
-   *  float16, bfloat16 or int8. */
+   *  float16, bfloat16 or int8. `device` is `cpu`, `cuda` or `cuda:1`: a model on a CUDA device has
+   *  all parameters there and computes in their type, which is not int8; its calls take and give
+   *  tensors on the CPU all the same. */
   static std::shared_ptr<NativeModel> from_pretrained(
       const std::string& model_class, const std::string& directory, const std::string& config_json,
-      bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights);
+      bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights,
+      const std::string& device);
   /** Fresh parameters, drawn as the reference draws them. */
   static std::shared_ptr<NativeModel> initialize(const std::string& model_class,
                                                  const std::string& config_json, int64_t seed);
 
   /** The complete configuration as `config.json`. */
   std::string config_json() const;
+  /** `cpu` or `cuda:0`. */
+  std::string device() const;
   /** `{"missing": [names], "unexpected": [names], "mismatched": [texts]}`. */
   std::string load_report_json() const;
   /** `[{"name", "shape", "dtype", "mapped"}]` of all parameters; `mapped` ones lie in the file. */
@@ -231,7 +236,8 @@ class W2VBERT_API NativeFbankStream {
 };
 
 /** From the `count` samples of one clip to the most probable token of each of the `frames` frames
- *  that a model with logits per frame makes of them; the first of equals. */
+ *  that a model with logits per frame makes of them; the first of equals. A model on a CUDA device
+ *  makes the features there, too. */
 W2VBERT_API void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model,
                            const float* samples, int64_t count, int32_t* path, int64_t frames);
 

@@ -1,6 +1,7 @@
 package io.github.w2vbert;
 
 import java.util.Objects;
+import java.util.regex.Pattern;
 
 /**
  * How a checkpoint is loaded.
@@ -19,6 +20,8 @@ import java.util.Objects;
  * @param copiesWeights whether weights are copied into memory of their own instead of being used
  *     where the mapped file holds them
  * @param weights how the model keeps the matrices of its encoder
+ * @param device where the model computes: {@code cpu}, {@code cuda} (the first device) or {@code
+ *     cuda:1}
  */
 public record LoadOptions(
     Wav2Vec2BertConfig config,
@@ -27,34 +30,54 @@ public record LoadOptions(
     long seed,
     Integer layer,
     boolean copiesWeights,
-    WeightType weights) {
+    WeightType weights,
+    String device) {
 
-  /** The checkpoint's own configuration; every parameter must be there; float32. */
+  private static final Pattern DEVICE =
+      Pattern.compile("cpu|cuda(:([0-9]{1,2}|1[01][0-9]|12[0-7]))?");
+
+  /** The checkpoint's own configuration; every parameter must be there; float32; on the CPU. */
   public static final LoadOptions DEFAULT =
-      new LoadOptions(null, false, false, 0, null, false, WeightType.FLOAT32);
+      new LoadOptions(null, false, false, 0, null, false, WeightType.FLOAT32, "cpu");
 
-  /** Checks that {@code weights} is not null. */
+  /**
+   * Checks {@code weights} and {@code device}.
+   *
+   * @throws IllegalArgumentException if {@code device} is not the name of one
+   */
   public LoadOptions {
     Objects.requireNonNull(weights, "weights");
+    Objects.requireNonNull(device, "device");
+    if (!DEVICE.matcher(device).matches()) {
+      throw new IllegalArgumentException(
+          "the device is '" + device + "'; expected 'cpu', 'cuda', or 'cuda:0' to 'cuda:127'");
+    }
   }
 
   /** These options with another configuration than the checkpoint's. */
   public LoadOptions withConfig(Wav2Vec2BertConfig other) {
     Objects.requireNonNull(other, "config");
     return new LoadOptions(
-        other, initializesMissing, ignoresMismatchedSizes, seed, layer, copiesWeights, weights);
+        other,
+        initializesMissing,
+        ignoresMismatchedSizes,
+        seed,
+        layer,
+        copiesWeights,
+        weights,
+        device);
   }
 
   /** These options, but parameters that the checkpoint lacks are drawn with the given seed. */
   public LoadOptions withMissingInitialized(long withSeed) {
     return new LoadOptions(
-        config, true, ignoresMismatchedSizes, withSeed, layer, copiesWeights, weights);
+        config, true, ignoresMismatchedSizes, withSeed, layer, copiesWeights, weights, device);
   }
 
   /** These options, but parameters of another shape are drawn with the given seed. */
   public LoadOptions withMismatchedSizesIgnored(long withSeed) {
     return new LoadOptions(
-        config, initializesMissing, true, withSeed, layer, copiesWeights, weights);
+        config, initializesMissing, true, withSeed, layer, copiesWeights, weights, device);
   }
 
   /**
@@ -65,7 +88,14 @@ public record LoadOptions(
    */
   public LoadOptions withLayer(int last) {
     return new LoadOptions(
-        config, initializesMissing, ignoresMismatchedSizes, seed, last, copiesWeights, weights);
+        config,
+        initializesMissing,
+        ignoresMismatchedSizes,
+        seed,
+        last,
+        copiesWeights,
+        weights,
+        device);
   }
 
   /**
@@ -75,7 +105,7 @@ public record LoadOptions(
    */
   public LoadOptions withCopiedWeights() {
     return new LoadOptions(
-        config, initializesMissing, ignoresMismatchedSizes, seed, layer, true, weights);
+        config, initializesMissing, ignoresMismatchedSizes, seed, layer, true, weights, device);
   }
 
   /**
@@ -85,6 +115,36 @@ public record LoadOptions(
    */
   public LoadOptions withWeights(WeightType type) {
     return new LoadOptions(
-        config, initializesMissing, ignoresMismatchedSizes, seed, layer, copiesWeights, type);
+        config,
+        initializesMissing,
+        ignoresMismatchedSizes,
+        seed,
+        layer,
+        copiesWeights,
+        type,
+        device);
+  }
+
+  /**
+   * These options for a model that computes on another device. On a CUDA device it keeps all of its
+   * parameters and computes in the type of {@link #weights}, which must not be int8: with float32
+   * as on the CPU, with float16 or bfloat16 in half of the memory. Calls take and give tensors in
+   * the memory of the host all the same, as float32. Where the device's memory is exhausted, a call
+   * throws and the model can be used again. Memory of the device that a call or a closed model
+   * gives back stays with LibTorch, for its next use in this process.
+   *
+   * @param name {@code cpu}, {@code cuda} (the first device) or {@code cuda:1}
+   * @throws IllegalArgumentException if {@code name} is none of these
+   */
+  public LoadOptions withDevice(String name) {
+    return new LoadOptions(
+        config,
+        initializesMissing,
+        ignoresMismatchedSizes,
+        seed,
+        layer,
+        copiesWeights,
+        weights,
+        name);
   }
 }

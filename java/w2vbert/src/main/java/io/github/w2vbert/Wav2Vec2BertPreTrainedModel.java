@@ -36,6 +36,9 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
     Wav2Vec2BertConfig own =
         options.config() == null ? Wav2Vec2BertConfig.fromPretrained(directory) : options.config();
     Wav2Vec2BertConfig config = options.layer() == null ? own : upTo(options.layer(), own, type);
+    if (!options.device().equals("cpu")) {
+      requireCuda(options.device());
+    }
     M model =
         wrap.apply(
             NativeHandle.create(
@@ -48,7 +51,8 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
                         options.ignoresMismatchedSizes(),
                         options.seed(),
                         options.copiesWeights(),
-                        options.weights().dtype().number())));
+                        options.weights().dtype().number(),
+                        options.device())));
     LoadReport report = ((Wav2Vec2BertPreTrainedModel) model).loadReport;
     if (options.layer() == null) {
       warn(directory, "does not use", report.unexpected());
@@ -56,6 +60,13 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
     warn(directory, "drew afresh", report.missing());
     warn(directory, "drew afresh", report.mismatched());
     return model;
+  }
+
+  private static void requireCuda(String device) {
+    String problem = W2vBert.cudaProblem();
+    if (!problem.isEmpty()) {
+      throw new W2vBertException("the device " + device + " cannot be used: " + problem);
+    }
   }
 
   /** The configuration of an encoder that ends with the given hidden state. */
@@ -103,6 +114,11 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
   /** The model's configuration. */
   public Wav2Vec2BertConfig config() {
     return config;
+  }
+
+  /** Where this model computes: {@code cpu} or, for example, {@code cuda:0}. */
+  public String device() {
+    return handle.call(NativeModel::device);
   }
 
   /** What the checkpoint and this model did not share. */

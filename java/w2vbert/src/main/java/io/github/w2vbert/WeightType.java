@@ -1,9 +1,9 @@
 package io.github.w2vbert;
 
 /**
- * How a model keeps the matrices of its encoder, nearly all of its parameters. Everything else
- * stays in float32: the feature projection, the adapter, heads, norms, biases, depthwise
- * convolutions and position embeddings, and all that is computed between products.
+ * How a model keeps the matrices of its encoder, nearly all of its parameters. On the CPU
+ * everything else stays in float32: the feature projection, the adapter, heads, norms, biases,
+ * depthwise convolutions and position embeddings, and all that is computed between products.
  *
  * <p>What a type costs and gives, for the released model of 580 million parameters:
  *

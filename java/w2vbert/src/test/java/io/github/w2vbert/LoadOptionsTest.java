@@ -1,0 +1,82 @@
+package io.github.w2vbert;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class LoadOptionsTest {
+  private static final Path MODEL = Golden.dir().resolve("models/ctc_sum");
+
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu", "cuda", "cuda:0", "cuda:10", "cuda:127"})
+  void takesTheNameOfADevice(String name) {
+    assertEquals(name, LoadOptions.DEFAULT.withDevice(name).device());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:128", "cuda:1x", "cuda:1\n", "cpu:0"})
+  void refusesOtherNames(String name) {
+    IllegalArgumentException refusal =
+        assertThrows(IllegalArgumentException.class, () -> LoadOptions.DEFAULT.withDevice(name));
+    assertEquals(
+        "the device is '" + name + "'; expected 'cpu', 'cuda', or 'cuda:0' to 'cuda:127'",
+        refusal.getMessage());
+  }
+
+  @Test
+  void otherOptionsKeepTheDevice() {
+    LoadOptions options =
+        LoadOptions.DEFAULT
+            .withDevice("cuda:1")
+            .withWeights(WeightType.BFLOAT16)
+            .withCopiedWeights()
+            .withMissingInitialized(1)
+            .withMismatchedSizesIgnored(1)
+            .withLayer(2)
+            .withConfig(Wav2Vec2BertConfig.fromPretrained(MODEL));
+    assertEquals("cuda:1", options.device());
+    assertEquals(WeightType.BFLOAT16, options.weights());
+  }
+
+  @Test
+  void aModelSaysWhereItComputes() {
+    try (var model = Wav2Vec2BertForCTC.fromPretrained(MODEL, LoadOptions.DEFAULT)) {
+      assertEquals("cpu", model.device());
+    }
+  }
+
+  @Test
+  void aDeviceThatCannotBeUsedIsNamedWithTheReason() {
+    String problem = W2vBert.cudaProblem();
+    assumeFalse(problem.isEmpty(), "this machine can use CUDA");
+    W2vBertException failure =
+        assertThrows(
+            W2vBertException.class,
+            () -> Wav2Vec2BertForCTC.fromPretrained(MODEL, LoadOptions.DEFAULT.withDevice("cuda")));
+    assertTrue(
+        failure.getMessage().startsWith("the device cuda cannot be used: "), failure.getMessage());
+    assertTrue(failure.getMessage().contains(problem), failure.getMessage());
+  }
+
+  @Test
+  void trainingRefusesADevice() {
+    IllegalArgumentException refusal =
+        assertThrows(
+            IllegalArgumentException.class,
+            () ->
+                ModelTraining.fromPretrained(
+                    Wav2Vec2BertForCTC.class,
+                    MODEL,
+                    LoadOptions.DEFAULT.withDevice("cuda:0"),
+                    TrainingOptions.DEFAULT));
+    assertEquals(
+        "the load options ask for the device cuda:0; training expects cpu", refusal.getMessage());
+  }
+}
