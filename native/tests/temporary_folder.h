@@ -15,7 +15,7 @@ namespace w2vbert {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = testing::TempDir() + "w2vbert-XXXXXX";
+    std::string name = ::testing::TempDir() + "w2vbert-XXXXXX";
     if (::mkdtemp(name.data()) == nullptr) {
       throw std::runtime_error(name + ": cannot be created");
     }

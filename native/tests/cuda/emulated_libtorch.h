@@ -1,0 +1,22 @@
+// LibTorch's CUDA backend for tests on the CPU. A tensor on cuda:0 is one whose memory is the
+// host's, but which LibTorch takes for one on the device: it dispatches to the operators of the
+// CUDA key, which are those of ops/cuda on the emulated device (emulated_device.h) and, of ATen's,
+// the ones that models use, computed by ATen's for the CPU. As on a GPU, an operator that gets a
+// tensor of the other side fails, and so does an ATen operator that is not here.
+#pragma once
+
+#include <cstdint>
+
+namespace w2vbert::emulated_libtorch {
+
+// To be called before the first tensor on the device. Again does nothing. Throws std::runtime_error
+// if this LibTorch cannot be told to take memory of the host for a device's.
+void install();
+
+// Times that the host had to wait for the device: copies from it.
+int64_t waits();
+
+// From now on allocations of more bytes fail as where memory is exhausted; -1: none does.
+void set_largest_allocation(int64_t bytes);
+
+}  // namespace w2vbert::emulated_libtorch
