@@ -184,10 +184,13 @@ class Engine {
       throw std::invalid_argument("models compute in float32 on the device cpu; got " + dtype +
                                   " on " + device);
     }
+    const Config config = parse_config(read_bytes(folder + "/config.json"));
+    if (!config.pad_token_id) {
+      throw std::invalid_argument(folder + "/config.json has no pad_token_id, the blank of CTC");
+    }
     const CheckpointFiles files(folder);
     CheckpointParameters source(files, {});
-    model_ = std::make_unique<Wav2Vec2BertForCTC>(
-        Scope(source, ""), parse_config(read_bytes(folder + "/config.json")));
+    model_ = std::make_unique<Wav2Vec2BertForCTC>(Scope(source, ""), config);
     source.finish("Wav2Vec2BertForCTC");
   }
 
