@@ -2,6 +2,7 @@ package io.github.w2vbert;
 
 import io.github.w2vbert.internal.Native;
 import io.github.w2vbert.internal.NativeLibrary;
+import java.util.Map;
 
 /** Facts about the library in this process. */
 public final class W2vBert {
@@ -60,6 +61,15 @@ public final class W2vBert {
   /** What this machine's NVIDIA driver says of itself; models compute on the CPU all the same. */
   public static CudaDriver cudaDriver() {
     return CudaDriver.query(CudaDriver.LIBRARY);
+  }
+
+  /**
+   * By its file name, where each library that CUDA needs would be loaded from: a folder, a jar,
+   * {@code missing} or {@code left to the dynamic linker}. Empty if LibTorch computes on the CPU
+   * only.
+   */
+  public static Map<String, String> cudaLibraries() {
+    return NativeLibrary.describeCudaLibraries();
   }
 
   /**

@@ -1,13 +1,17 @@
 package io.github.w2vbert.internal;
 
+import io.github.w2vbert.W2vBert;
 import io.github.w2vbert.W2vBertException;
 import java.io.File;
 import java.io.IOException;
+import java.net.URI;
 import java.net.URL;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.bytedeco.javacpp.Loader;
 
 /**
@@ -15,7 +19,10 @@ import org.bytedeco.javacpp.Loader;
  *
  * <p>If {@value #PATH_PROPERTY} names a folder, everything is loaded from there and nowhere else.
  * Otherwise the libraries are extracted from the jars on the class path to JavaCPP's cache ({@code
- * org.bytedeco.javacpp.cachedir}, by default {@code ~/.javacpp/cache}) and loaded from it.
+ * org.bytedeco.javacpp.cachedir}, by default {@code ~/.javacpp/cache}) and loaded from it. Where
+ * LibTorch for CUDA is on the class path ({@code org.bytedeco:pytorch}, classifier {@code
+ * linux-x86_64-gpu}) it is the one that is used, on a machine without a GPU too; NVIDIA's
+ * libraries, which it needs, come from where {@link CudaLibraries} finds them.
  *
  * <p>LibTorch is loaded library by library, each by its path, before anything that needs it: a
  * dependency that is already in the process is not searched for, so that another LibTorch on the
@@ -33,6 +40,7 @@ public final class NativeLibrary {
 
   static final String PLATFORM = "linux-x86_64";
 
+  private static final String GPU_PLATFORM = PLATFORM + "-gpu";
   private static final String TORCH_CUDA = "libtorch_cuda.so";
   private static final String CUDA_PLUGIN = "libw2vbert_cuda.so";
 
@@ -46,9 +54,12 @@ public final class NativeLibrary {
 
   private static final long STACK_BYTES = 8 << 20; // of the loader: ample
 
+  private static final String APPLICATION = "io.github.w2vbert:w2vbert-platform";
+
   private static Thread loader;
   private static Throwable failure; // why it did not set `loaded`
   private static volatile boolean loaded;
+  private static boolean pluginOpened;
 
   private NativeLibrary() {}
 
@@ -148,27 +159,106 @@ public final class NativeLibrary {
   }
 
   /**
-   * Opens the CUDA plug-in and, before it, LibTorch's CUDA library.
+   * Opens the CUDA plug-in and, before it, LibTorch's CUDA library and NVIDIA's. Nothing is
+   * extracted unless there is a driver that can be used.
    *
-   * @throws W2vBertException if one of them is missing, with the way out; what the native library
-   *     refuses comes as JavaCPP's exception
+   * @throws W2vBertException if the driver has a problem, or a library is missing, with the way
+   *     out; what the native library refuses comes as JavaCPP's exception
    */
-  public static void openCudaPlugin() {
+  public static synchronized void openCudaPlugin() {
     load();
+    if (pluginOpened) {
+      return;
+    }
+    String problem = W2vBert.cudaDriver().problem();
+    if (!problem.isEmpty()) {
+      throw new W2vBertException("CUDA cannot be used: " + problem);
+    }
     String folder = System.getProperty(PATH_PROPERTY);
-    if (folder == null) {
+    if (folder != null) {
+      Path torch = Path.of(System.getProperty(LIBTORCH_PROPERTY, folder));
+      Native.open_cuda_plugin(
+          existing(torch, TORCH_CUDA, LIBTORCH_PROPERTY),
+          existing(Path.of(folder), CUDA_PLUGIN, PATH_PROPERTY));
+    } else {
+      openCudaPluginOfClassPath();
+    }
+    pluginOpened = true;
+  }
+
+  private static void openCudaPluginOfClassPath() {
+    if (!hasLibTorchForCuda()) {
       throw new W2vBertException(
-          "LibTorch from the class path computes on the CPU only; name an installed one that has "
+          "LibTorch from the class path computes on the CPU only; depend on "
+              + APPLICATION
+              + "-gpu, which brings org.bytedeco:pytorch:"
+              + GPU_PLATFORM
+              + ", or name an installed LibTorch that has "
               + TORCH_CUDA
               + " with "
               + PATH_PROPERTY
               + " and "
               + LIBTORCH_PROPERTY);
     }
-    Path torch = Path.of(System.getProperty(LIBTORCH_PROPERTY, folder));
-    Native.open_cuda_plugin(
-        existing(torch, TORCH_CUDA, LIBTORCH_PROPERTY),
-        existing(Path.of(folder), CUDA_PLUGIN, PATH_PROPERTY));
+    try {
+      URL plugin = ownResource(GPU_PLATFORM, CUDA_PLUGIN);
+      new CudaLibraries().load(CudaLibraries.OF_LIBTORCH_CUDA);
+      System.load(extract(torchResource("libc10_cuda.so")).toString());
+      Path torch = extract(torchResource(TORCH_CUDA));
+      Native.open_cuda_plugin(torch.toString(), extractOwn(plugin).toString());
+    } catch (IOException | UnsatisfiedLinkError e) {
+      throw new W2vBertException(explain(String.valueOf(e.getMessage())), e);
+    } catch (RuntimeException e) {
+      String explained = CudaLibraries.explainMissing(String.valueOf(e.getMessage()));
+      throw explained == null ? e : new W2vBertException(explained, e);
+    }
+  }
+
+  /**
+   * Loads the native library of a class of JavaCPP Presets for CUDA.
+   *
+   * @throws W2vBertException if it cannot be loaded
+   */
+  public static void loadCudaPreset(Class<?> preset) {
+    load();
+    try {
+      new CudaLibraries().load(List.of(CudaLibraries.RUNTIME));
+      Loader.load(preset);
+    } catch (IOException | UnsatisfiedLinkError e) {
+      String reason = String.valueOf((e.getCause() == null ? e : e.getCause()).getMessage());
+      String explained = CudaLibraries.explainMissing(reason);
+      throw new W2vBertException(
+          explained != null
+              ? explained
+              : "the native library of JavaCPP Presets for CUDA (org.bytedeco:cuda, classifier "
+                  + PLATFORM
+                  + ") cannot be loaded; "
+                  + APPLICATION
+                  + "-gpu brings it: "
+                  + reason,
+          e);
+    }
+  }
+
+  /**
+   * By its name, where each library that CUDA needs would be loaded from: for diagnosis. Empty if
+   * LibTorch computes on the CPU only.
+   */
+  public static Map<String, String> describeCudaLibraries() {
+    String folder = System.getProperty(PATH_PROPERTY);
+    Map<String, String> places = new LinkedHashMap<>();
+    if (folder != null) {
+      Path torch = Path.of(System.getProperty(LIBTORCH_PROPERTY, folder));
+      if (Files.isRegularFile(torch.resolve(TORCH_CUDA))) {
+        places.put(CUDA_PLUGIN, folder);
+        places.put(TORCH_CUDA, torch.toString());
+      }
+    } else if (hasLibTorchForCuda()) {
+      places.put(CUDA_PLUGIN, CudaLibraries.describe(find(ownPath(GPU_PLATFORM, CUDA_PLUGIN))));
+      places.put(TORCH_CUDA, CudaLibraries.describe(find(torchPath(TORCH_CUDA))));
+      places.putAll(new CudaLibraries().describe());
+    }
+    return places;
   }
 
   /** The folder from which LibTorch was or would be loaded: for diagnosis. */
@@ -178,7 +268,9 @@ public final class NativeLibrary {
       return folder + " (" + PATH_PROPERTY + ")";
     }
     try {
-      return Loader.getCacheDir().getPath() + " (extracted from the class path)";
+      return Loader.getCacheDir().getPath()
+          + " (extracted from the class path"
+          + (hasLibTorchForCuda() ? ", for CUDA)" : ")");
     } catch (IOException e) {
       return "no cache folder: " + e.getMessage();
     }
@@ -250,16 +342,26 @@ public final class NativeLibrary {
 
   private static void loadFromClassPath() throws IOException {
     checkCacheFolder();
-    System.load(extractOwn(THREAD_DEFAULTS).toString());
+    System.load(extractOwn(ownResource(PLATFORM, THREAD_DEFAULTS)).toString());
     for (String name : OPENBLAS_LIBRARIES) {
-      System.load(extract("org/bytedeco/openblas/" + PLATFORM + "/" + name, "openblas"));
+      System.load(
+          extract(resource("org/bytedeco/openblas/" + PLATFORM + "/" + name, "openblas", ""))
+              .toString());
+    }
+    if (hasLibTorchForCuda()) {
+      new CudaLibraries().load(CudaLibraries.OF_LIBTORCH);
     }
     for (String name : TORCH_LIBRARIES) {
-      System.load(extract("org/bytedeco/pytorch/" + PLATFORM + "/" + name, "pytorch"));
+      System.load(extract(torchResource(name)).toString());
     }
     for (String name : OWN_LIBRARIES) {
-      loadOwn(extractOwn(name));
+      loadOwn(extractOwn(ownResource(PLATFORM, name)));
     }
+  }
+
+  /** Whether the class path has one; JavaCPP, too, prefers it to the one for the CPU. */
+  private static boolean hasLibTorchForCuda() {
+    return find(torchPath(GPU_PLATFORM, LIBTORCH)) != null;
   }
 
   private static void checkCacheFolder() {
@@ -281,30 +383,65 @@ public final class NativeLibrary {
             + ResourceCache.HINT);
   }
 
-  private static String extract(String resource, String artifact) throws IOException {
-    File file = Loader.cacheResource(resource(resource, artifact));
+  /** The file of a resource: itself if it is one. */
+  static Path extract(URL resource) throws IOException {
+    if (resource.getProtocol().equals("file")) {
+      return Path.of(URI.create(resource.toString()));
+    }
+    File file = Loader.cacheResource(resource);
     if (file == null) {
       throw new W2vBertException("JavaCPP could not extract " + resource + " to its cache folder");
     }
-    return file.getPath();
+    return file.toPath();
   }
 
-  private static Path extractOwn(String name) throws IOException {
-    URL url = resource("io/github/w2vbert/internal/" + PLATFORM + "/" + name, "w2vbert");
-    return ResourceCache.extract(List.of(url), Loader.getCacheDir().toPath()).resolve(name);
+  private static Path extractOwn(URL resource) throws IOException {
+    String path = resource.getPath();
+    return ResourceCache.extract(List.of(resource), Loader.getCacheDir().toPath())
+        .resolve(path.substring(path.lastIndexOf('/') + 1));
+  }
+
+  private static URL ownResource(String platform, String name) {
+    return resource(ownPath(platform, name), "w2vbert", platform.substring(PLATFORM.length()));
+  }
+
+  private static String ownPath(String platform, String name) {
+    return "io/github/w2vbert/internal/" + platform + "/" + name;
+  }
+
+  /** A library of the LibTorch that is used. */
+  private static URL torchResource(String name) {
+    return resource(torchPath(name), "pytorch", "");
+  }
+
+  private static String torchPath(String name) {
+    return torchPath(hasLibTorchForCuda() ? GPU_PLATFORM : PLATFORM, name);
+  }
+
+  private static String torchPath(String platform, String name) {
+    return "org/bytedeco/pytorch/" + platform + "/" + name;
   }
 
   /** Asks the class loader: a class of a named module finds resources of its own module only. */
-  private static URL resource(String resource, String artifact) {
-    URL url = NativeLibrary.class.getClassLoader().getResource(resource);
+  private static URL find(String resource) {
+    return NativeLibrary.class.getClassLoader().getResource(resource);
+  }
+
+  /** `variant` is "" or "-gpu". */
+  private static URL resource(String resource, String artifact, String variant) {
+    URL url = find(resource);
     if (url == null) {
       throw new W2vBertException(
           "the native libraries of "
               + artifact
               + " are not on the class path ("
               + resource
-              + "); depend on io.github.w2vbert:w2vbert-platform, which brings the "
+              + "); depend on "
+              + APPLICATION
+              + variant
+              + ", which brings the "
               + PLATFORM
+              + variant
               + " jars, and on the module path add --add-modules ALL-MODULE-PATH");
     }
     return url;
@@ -324,6 +461,10 @@ public final class NativeLibrary {
       return "native libraries cannot be executed where they were extracted (a folder mounted noexec?);"
           + " name another folder with -Dorg.bytedeco.javacpp.cachedir=DIR: "
           + message;
+    }
+    String missing = CudaLibraries.explainMissing(message);
+    if (missing != null) {
+      return missing;
     }
     if (message.contains("already loaded in another classloader")) {
       return "another class loader of this process has loaded w2vbert; put its jars where both find"

@@ -16,7 +16,7 @@ public final class LoaderProbe {
    * Prints "loaded" or "refused: message".
    *
    * @param args "preset" to use the PyTorch preset's classes too, "small" to load on a thread with
-   *     hardly any stack
+   *     hardly any stack, "cuda" to open the CUDA plug-in and say where its libraries are
    */
   public static void main(String[] args) throws InterruptedException {
     List<String> arguments = List.of(args);
@@ -34,6 +34,12 @@ public final class LoaderProbe {
             System.out.println("sum " + sum.item_float());
           }
         }
+      }
+      if (arguments.contains("cuda")) {
+        System.out.println(W2vBert.nativeSource());
+        W2vBert.cudaLibraries().forEach((name, place) -> System.out.println(name + " " + place));
+        String problem = W2vBert.cudaProblem();
+        System.out.println(problem.isEmpty() ? "plug-in opened" : problem);
       }
       System.out.println("loaded " + W2vBert.simdLevel());
     } catch (W2vBertException e) {

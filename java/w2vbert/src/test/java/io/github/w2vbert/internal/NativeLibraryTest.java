@@ -1,5 +1,7 @@
 package io.github.w2vbert.internal;
 
+import static io.github.w2vbert.internal.JavaProcess.build;
+import static io.github.w2vbert.internal.JavaProcess.classPath;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -8,17 +10,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.github.w2vbert.W2vBertException;
 import java.io.File;
 import java.io.IOException;
-import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -185,42 +182,18 @@ class NativeLibraryTest {
     assertTrue(
         NativeLibrary.explain("Native Library x already loaded in another classloader")
             .contains("another class loader"));
+    assertEquals(
+        "CUDA's libcupti.so.13 was not found: install CUDA 13 with cuDNN 9 and NCCL 2, or name the"
+            + " folders that hold its libraries with -Dw2vbert.cuda.path=DIR:DIR",
+        NativeLibrary.explain(
+            "/cache/libtorch_cpu.so: libcupti.so.13: cannot open shared object file: No such file"
+                + " or directory"));
   }
 
-  /** The first line that the probe prints, or all output if it does not end well. */
   private static String probe(
       String classPath, List<String> options, Map<String, String> environment, String... arguments)
       throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.add("--enable-native-access=ALL-UNNAMED");
-    command.addAll(options);
-    command.addAll(List.of("-cp", classPath, LoaderProbe.class.getName()));
-    command.addAll(Arrays.asList(arguments));
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.environment().putAll(environment);
-    Process process = builder.start();
-    String output =
-        new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
-    assertEquals(0, process.waitFor(), output);
-    return output;
-  }
-
-  private static String classPath(java.util.function.Predicate<String> keep) {
-    return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
-        .filter(keep)
-        .collect(Collectors.joining(File.pathSeparator));
-  }
-
-  /** The module's target folder. */
-  private static Path build() {
-    try {
-      return Path.of(
-              NativeLibrary.class.getProtectionDomain().getCodeSource().getLocation().toURI())
-          .getParent();
-    } catch (URISyntaxException e) {
-      throw new IllegalStateException(e);
-    }
+    return JavaProcess.run(LoaderProbe.class, classPath, options, environment, arguments);
   }
 
   private static Path library(String name) throws IOException {
