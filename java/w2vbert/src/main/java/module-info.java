@@ -5,11 +5,13 @@ module io.github.w2vbert {
   requires java.net.http;
   requires org.bytedeco.javacpp;
   requires static transitive org.bytedeco.pytorch;
+  requires static org.bytedeco.cuda;
   requires static concentus;
   requires static jlayer;
   requires static jorbis;
 
   exports io.github.w2vbert;
+  exports io.github.w2vbert.cuda;
   exports io.github.w2vbert.decoding;
   exports io.github.w2vbert.hub;
   exports io.github.w2vbert.training;
