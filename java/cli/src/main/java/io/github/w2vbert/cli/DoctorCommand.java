@@ -9,7 +9,11 @@ import io.github.w2vbert.WeightType;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -57,6 +61,7 @@ final class DoctorCommand implements Callable<Integer> {
             + " computing call(s) at a time");
     line(out, "libtorch", W2vBert.libTorchVersion() + ", " + W2vBert.nativeSource());
     describeGpus(out, W2vBert.cudaDriver());
+    describeCudaLibraries(out, W2vBert.cudaLibraries());
     line(out, "model", defaultModel());
     try {
       line(out, "kernels", W2vBert.simdLevel());
@@ -116,6 +121,15 @@ final class DoctorCommand implements Callable<Integer> {
             + ", plug-in "
             + (problem.isEmpty() ? "opened" : "not opened: " + problem)
             + "; models compute on the CPU");
+  }
+
+  /** A line for each place of libraries, given by their names. */
+  static void describeCudaLibraries(PrintWriter out, Map<String, String> places) {
+    Map<String, List<String>> libraries = new LinkedHashMap<>();
+    places.forEach(
+        (library, place) ->
+            libraries.computeIfAbsent(place, key -> new ArrayList<>()).add(library));
+    libraries.forEach((place, names) -> line(out, "cuda", String.join(", ", names) + ": " + place));
   }
 
   private static String property(String name) {

@@ -13,6 +13,8 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -64,6 +66,23 @@ class DoctorCommandTest {
     Cli.JSON.writeValue(folder.resolve(GoldenCase.CASE).toFile(), recorded);
 
     assertTrue(failure(folder).contains("expected 'something else'"));
+  }
+
+  @Test
+  void librariesOfCudaAreListedByPlace() {
+    Map<String, String> places = new LinkedHashMap<>();
+    places.put("libcudart.so.13", "/jars/cuda-redist.jar");
+    places.put("libcublas.so.13", "/usr/local/cuda/lib64");
+    places.put("libcufft.so.12", "/jars/cuda-redist.jar");
+    StringWriter out = new StringWriter();
+    DoctorCommand.describeCudaLibraries(new PrintWriter(out, true), places);
+
+    assertEquals(
+        """
+        cuda        libcudart.so.13, libcufft.so.12: /jars/cuda-redist.jar
+        cuda        libcublas.so.13: /usr/local/cuda/lib64
+        """,
+        out.toString());
   }
 
   private static void copyCase(Path folder) throws IOException {
