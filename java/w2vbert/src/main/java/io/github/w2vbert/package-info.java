@@ -48,6 +48,22 @@
  * --add-modules ALL-MODULE-PATH}, since nothing requires the modules that hold native libraries,
  * nor the decoders of MP3 and Ogg ({@code jlayer,jorbis,concentus}).
  *
+ * <p>With {@code io.github.w2vbert:w2vbert-platform-gpu} in place of {@code w2vbert-platform} they
+ * include the CUDA plug-in and LibTorch for CUDA ({@code org.bytedeco:pytorch}, classifier {@code
+ * linux-x86_64-gpu}), which then is the only one that is loaded, on machines without a GPU too: it
+ * needs {@code libcudart.so.13} and {@code libcupti.so.13} everywhere. The plug-in and {@code
+ * libtorch_cuda.so} are extracted (another 1 GB) and opened only where an NVIDIA driver is found
+ * that serves them. Each of NVIDIA's libraries that they need is looked for by itself: in the
+ * folders that {@code w2vbert.cuda.path} names, separated by colons; on the class path, where
+ * {@code org.bytedeco:cuda-redist} brings CUDA's runtime, CUPTI, cuFFT, cuRAND and cuFile, but not
+ * cuBLAS, cuSPARSE, NCCL and cuDNN; in the folders of {@code LD_LIBRARY_PATH} and in {@code
+ * /usr/local/cuda/lib64}; and last where the dynamic linker looks. {@link
+ * io.github.w2vbert.W2vBert#cudaLibraries} tells what comes from where, {@link
+ * io.github.w2vbert.W2vBert#cudaProblem} why CUDA cannot be used. With {@code w2vbert.library.path}
+ * the plug-in and {@code libtorch_cuda.so} lie in the folders named, and the run path of that
+ * LibTorch finds NVIDIA's libraries. {@link io.github.w2vbert.cuda} is for callers with streams and
+ * buffers of their own.
+ *
  * <p>{@link io.github.w2vbert.DefaultModel} comes from a jar by the same way.
  *
  * <p>Loading sets three process-wide defaults unless you have set them: {@code GOMP_SPINCOUNT} and
