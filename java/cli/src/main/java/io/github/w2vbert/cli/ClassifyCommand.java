@@ -43,7 +43,7 @@ final class ClassifyCommand extends FilesCommand {
               + " Wav2Vec2BertForSequenceClassification.")
   private String model;
 
-  @Mixin private WeightsOption weights;
+  @Mixin private LoadArguments loading;
 
   @Option(
       names = "--top",
@@ -76,7 +76,7 @@ final class ClassifyCommand extends FilesCommand {
     ModelClass.SEQUENCE_CLASSIFICATION.require(folder);
     try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
         Wav2Vec2BertForSequenceClassification classifier =
-            Wav2Vec2BertForSequenceClassification.fromPretrained(folder, weights.loadOptions());
+            Wav2Vec2BertForSequenceClassification.fromPretrained(folder, loading.options());
         LineOutput output = LineOutput.of(null, out())) {
       List<String> labels = ModelClass.labels(classifier.config());
       return process(

@@ -18,7 +18,7 @@ abstract class CtcCommand extends FilesCommand {
               + " and short commands.")
   private String model;
 
-  @Mixin private WeightsOption weights;
+  @Mixin private LoadArguments loading;
 
   /** Checks what can be checked without a model, and reads what is smaller than one. */
   abstract void prepare() throws IOException;
@@ -36,7 +36,7 @@ abstract class CtcCommand extends FilesCommand {
                   + " dates and short commands");
     }
     Path folder = ModelFolder.orDefault(model, err());
-    try (Transcriber transcriber = Transcriber.fromPretrained(folder, weights.loadOptions())) {
+    try (Transcriber transcriber = Transcriber.fromPretrained(folder, loading.options())) {
       return run(transcriber);
     }
   }

@@ -1,5 +1,9 @@
 package io.github.w2vbert.cli;
 
+import static io.github.w2vbert.WeightType.BFLOAT16;
+import static io.github.w2vbert.WeightType.FLOAT16;
+import static io.github.w2vbert.WeightType.FLOAT32;
+
 import io.github.w2vbert.CudaDriver;
 import io.github.w2vbert.DefaultModel;
 import io.github.w2vbert.Tokenizer;
@@ -25,7 +29,7 @@ import picocli.CommandLine.Spec;
     name = "doctor",
     description = {
       "Describes this installation and checks its results against a recorded run of the reference,",
-      "with weights of every type. Exit status 1 if they differ."
+      "with weights of every type, and on every GPU that can be used. Exit status 1 if they differ."
     },
     footerHeading = "%nExamples:%n",
     footer = {"  w2vbert doctor", "  W2VBERT_SIMD=portable w2vbert doctor"})
@@ -69,15 +73,32 @@ final class DoctorCommand implements Callable<Integer> {
       line(out, "operators", refusal.isEmpty() ? "registered with LibTorch" : refusal);
       boolean passed = true;
       for (WeightType weights : WeightType.values()) {
-        SelfCheck check = SelfCheck.run(folder, weights);
-        line(out, "self-check", check.toString());
-        passed &= check.passed();
+        passed &= check(folder, SelfCheck.CPU, weights, out);
+      }
+      for (int gpu = 0; gpu < usableGpus(); gpu++) {
+        for (WeightType weights : List.of(FLOAT32, FLOAT16, BFLOAT16)) {
+          passed &= check(folder, "cuda:" + gpu, weights, out);
+        }
       }
       return passed ? ExitCode.OK : ExitCode.SOFTWARE;
     } catch (W2vBertException e) {
       line(out, "self-check", "FAIL: " + Failures.oneLine(e.getMessage()));
       return ExitCode.SOFTWARE;
     }
+  }
+
+  private static int usableGpus() {
+    CudaDriver driver = W2vBert.cudaDriver();
+    return driver.devices().isEmpty() || !W2vBert.cudaProblem().isEmpty()
+        ? 0
+        : driver.devices().size();
+  }
+
+  private static boolean check(Path folder, String device, WeightType weights, PrintWriter out)
+      throws IOException {
+    SelfCheck check = SelfCheck.run(folder, device, weights);
+    line(out, "self-check", check.toString());
+    return check.passed();
   }
 
   /** The model that commands take if none is named, or why there is none. */
@@ -99,7 +120,6 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
-  /** Lines that say what there is, although models compute on the CPU. */
   private static void describeGpus(PrintWriter out, CudaDriver driver) {
     for (CudaDriver.Device device : driver.devices()) {
       String memory = String.format(Locale.ROOT, "%.1f GiB", device.memoryBytes() / 0x1p30);
@@ -119,8 +139,7 @@ final class DoctorCommand implements Callable<Integer> {
         "driver for CUDA "
             + driver.version()
             + ", plug-in "
-            + (problem.isEmpty() ? "opened" : "not opened: " + problem)
-            + "; models compute on the CPU");
+            + (problem.isEmpty() ? "opened" : "not opened: " + problem));
   }
 
   /** A line for each place of libraries, given by their names. */

@@ -35,7 +35,7 @@ final class EmbedCommand extends MatrixCommand {
           ModelFolder.WHAT + "config.json, model.safetensors and preprocessor_config.json.")
   private String model;
 
-  @Mixin private WeightsOption weights;
+  @Mixin private LoadArguments loading;
 
   @Mixin private LayerOption layer;
 
@@ -73,7 +73,7 @@ final class EmbedCommand extends MatrixCommand {
     requireOutput(output, pooling != null);
     Path folder = ModelFolder.of(model, err());
     try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
-        Wav2Vec2BertModel encoder = layer.open(folder, weights.loadOptions())) {
+        Wav2Vec2BertModel encoder = layer.open(folder, loading.options())) {
       return write(
           output,
           extractor.samplingRate(),

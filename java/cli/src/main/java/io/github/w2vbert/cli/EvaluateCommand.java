@@ -69,7 +69,7 @@ final class EvaluateCommand implements Callable<Integer> {
 
   @Mixin private DataArguments dataArguments;
 
-  @Mixin private WeightsOption weights;
+  @Mixin private LoadArguments loading;
 
   @Option(
       names = "--best-path",
@@ -93,7 +93,7 @@ final class EvaluateCommand implements Callable<Integer> {
     Evaluation evaluation;
     try (TrainingMonitor monitor = TrainingMonitor.of(err);
         Evaluator evaluator =
-            Evaluator.fromPretrained(chosen, folder, weights.loadOptions(), bestPath)) {
+            Evaluator.fromPretrained(chosen, folder, loading.options(), bestPath)) {
       evaluation =
           evaluator.evaluate(utterances, dataArguments.rule(), dataArguments.policy(), monitor);
     }

@@ -41,7 +41,7 @@ final class FramesCommand extends FilesCommand {
               + " Wav2Vec2BertForAudioFrameClassification.")
   private String model;
 
-  @Mixin private WeightsOption weights;
+  @Mixin private LoadArguments loading;
 
   @Option(
       names = "--threshold",
@@ -141,7 +141,7 @@ final class FramesCommand extends FilesCommand {
     ModelClass.FRAME_CLASSIFICATION.require(folder);
     try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
         Wav2Vec2BertForAudioFrameClassification classifier =
-            Wav2Vec2BertForAudioFrameClassification.fromPretrained(folder, weights.loadOptions());
+            Wav2Vec2BertForAudioFrameClassification.fromPretrained(folder, loading.options());
         LineOutput lines = LineOutput.of(output, out())) {
       return print(extractor, classifier, format, lines);
     }

@@ -48,7 +48,7 @@ final class InfoCommand implements Callable<Integer> {
               + "config.json and model.safetensors (or its shards). Without it: the default model.")
   private String model;
 
-  @Mixin private WeightsOption weights;
+  @Mixin private LoadArguments loading;
 
   @Option(names = "--json", description = "One JSON object.")
   private boolean json;
@@ -60,7 +60,7 @@ final class InfoCommand implements Callable<Integer> {
     // The class that the configuration names, or the encoder alone.
     ModelClass type =
         ModelClass.of(Wav2Vec2BertConfig.fromPretrained(folder)).orElse(ModelClass.ENCODER);
-    try (Wav2Vec2BertPreTrainedModel loaded = type.load(folder, weights.loadOptions())) {
+    try (Wav2Vec2BertPreTrainedModel loaded = type.load(folder, loading.options())) {
       WeightFiles weights = WeightFiles.of(folder);
       if (json) {
         out.println(describe(folder, type, loaded, weights));

@@ -50,7 +50,7 @@ final class SpeakersCommand extends MatrixCommand {
           ModelFolder.WHAT + "config.json, model.safetensors and preprocessor_config.json.")
   private String model;
 
-  @Mixin private WeightsOption weights;
+  @Mixin private LoadArguments loading;
 
   @Mixin private LayerOption layer;
 
@@ -144,7 +144,7 @@ final class SpeakersCommand extends MatrixCommand {
 
   private int embeddings(FeatureExtractor extractor) throws IOException {
     try (Wav2Vec2BertForXVector head =
-        Wav2Vec2BertForXVector.fromPretrained(folder, weights.loadOptions())) {
+        Wav2Vec2BertForXVector.fromPretrained(folder, loading.options())) {
       say("the embeddings of " + ModelClass.X_VECTOR);
       return embed(
           extractor,
@@ -159,7 +159,7 @@ final class SpeakersCommand extends MatrixCommand {
   }
 
   private int hiddenStates(FeatureExtractor extractor) throws IOException {
-    try (Wav2Vec2BertModel encoder = layer.open(folder, weights.loadOptions())) {
+    try (Wav2Vec2BertModel encoder = layer.open(folder, loading.options())) {
       say(
           (pooling() == Pooling.MEAN ? "the mean of " : "the mean and standard deviation of ")
               + (layer.value() == null ? "the encoder's output" : "layer " + layer.value()));

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.w2vbert.Audio;
+import io.github.w2vbert.W2vBert;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -51,6 +52,36 @@ class TranscribeCommandTest {
     assertEquals(2, result.status());
     assertTrue(
         result.err().contains("'int4' is not one of float32, float16, bfloat16, int8"),
+        result.err());
+  }
+
+  @Test
+  void computesOnTheDeviceThatIsNamed() throws IOException {
+    assertEquals(
+        plainText() + "\n",
+        Cli.run("transcribe", CLIP, "--model", Cli.PLAIN, "--device", "cpu").out());
+    Cli.Result result = Cli.run("transcribe", CLIP, "--model", Cli.PLAIN, "--device", "cuda");
+    String problem = W2vBert.cudaProblem();
+    if (problem.isEmpty()) { // a machine with a GPU
+      assertEquals(plainText() + "\n", result.out());
+    } else {
+      assertEquals("", result.out());
+      assertTrue(result.err().contains(problem), result.err());
+      assertEquals(1, result.status());
+    }
+  }
+
+  @Test
+  void unknownDevicesAreRefused() {
+    Cli.Result result = Cli.run("transcribe", CLIP, "--model", Cli.PLAIN, "--device", "tpu");
+
+    assertEquals(2, result.status());
+    assertTrue(
+        result
+            .err()
+            .startsWith(
+                "w2vbert: --device: the device is 'tpu'; expected 'cpu', 'cuda', or 'cuda:0' to"
+                    + " 'cuda:127'"),
         result.err());
   }
 
