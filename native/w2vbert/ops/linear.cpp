@@ -134,12 +134,13 @@ Tensor composed(const LinearInput& input) {
   return x;
 }
 
+// [out, in]
+Tensor matrix_of(const Tensor& weight) {
+  return weight.dim() == 3 ? aten::reshape(weight, {weight.size(0), weight.size(1)}) : weight;
+}
+
 Tensor composed(const LinearInput& input, const LinearParameters& layer) {
-  const Tensor& weight = layer.weight;
-  return aten::linear(
-      composed(input),
-      weight.dim() == 3 ? aten::reshape(weight, {weight.size(0), weight.size(1)}) : weight,
-      layer.bias);
+  return aten::linear(composed(input), matrix_of(layer.weight), layer.bias);
 }
 
 // On a CUDA device: ATen's product, and what surrounds it in as few passes over memory as it takes.
@@ -154,9 +155,7 @@ Tensor cuda_rows(const LinearInput& input) {
 }
 
 Tensor cuda_product(const LinearInput& input, const LinearParameters& layer, bool with_bias) {
-  const Tensor& weight = layer.weight;
-  return aten::linear(cuda_rows(input), aten::reshape(weight, {weight.size(0), weight.size(1)}),
-                      with_bias ? layer.bias : Tensor());
+  return aten::linear(cuda_rows(input), matrix_of(layer.weight), with_bias ? layer.bias : Tensor());
 }
 
 bool changes(const LinearOutput& output) {
