@@ -1,6 +1,7 @@
 // Whole models on a CUDA device, through the surface that Java sees: the recorded cases on the
 // emulated device, which leaves only the hardware itself untested.
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <cmath>
 #include <cstring>
@@ -439,6 +440,33 @@ TEST_F(CudaLoadTest, MemoryThatIsExhaustedLeavesTheModelUsable) {
     emulated_libtorch::set_largest_allocation(-1);
     EXPECT_EQ(before, numbers(*recorded.forward(*model, false)->logits(-1))) << bytes;
   }
+}
+
+// Bytes that are allocated and not given back, all of the device's among them.
+int64_t bytes_in_use() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<int64_t>(info.uordblks + info.hblkhd);
+}
+
+TEST_F(CudaLoadTest, AClosedModelGivesItsMemoryBack) {
+  const auto use = [&] {
+    const auto model = recorded.load("cuda", DType::kFloat32);
+    const OutputPointer output = recorded.forward(*model, true);
+    return bytes_in_use();
+  };
+  use();  // what the process makes once
+  const int64_t before = bytes_in_use();
+  const int64_t within = use();
+  const int64_t after = bytes_in_use();
+  int64_t size = 0;
+  for (const Json& parameter :
+       parse_json(recorded.load("cpu", DType::kFloat32)->parameters_json(), "parameters")) {
+    int64_t elements = 1;
+    for (const int64_t axis : parameter["shape"]) elements *= axis;
+    size += elements * dtype_size(DType::kFloat32);
+  }
+  EXPECT_GT(within - before, size);
+  EXPECT_LT(after - before, size / 20);
 }
 
 }  // namespace

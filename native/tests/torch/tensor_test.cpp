@@ -70,5 +70,42 @@ TEST(TensorTest, GradModeIsRestored) {
   EXPECT_EQ(GradMode::enabled(), before);
 }
 
+TEST(DeviceTest, HasTheNameThatItIsParsedFrom) {
+  for (const std::string name : {"cpu", "cuda:0", "cuda:1", "cuda:127"}) {
+    EXPECT_EQ(name, Device::parse(name).name());
+  }
+  EXPECT_EQ("cuda:0", Device::parse("cuda").name());
+  EXPECT_NE(Device::parse("cuda:1"), Device::parse("cuda"));
+  EXPECT_EQ(Device::parse("cpu"), Tensor::empty({1}, DType::kFloat32).device());
+}
+
+TEST(DeviceTest, RefusesOtherNames) {
+  for (const std::string name : {"", "cuda:", "cuda:-1", "cuda:+1", "cuda:1 ", "cuda:128", "CPU",
+                                 "cuda:4294967296", "xpu"}) {
+    try {
+      Device::parse(name);
+      FAIL() << "'" << name << "' was not refused";
+    } catch (const std::invalid_argument& e) {
+      EXPECT_EQ("the device is '" + name + "'; expected 'cpu', 'cuda', or 'cuda:0' to 'cuda:127'",
+                std::string(e.what()));
+    }
+  }
+}
+
+TEST(TensorTest, IsItselfWhereItIs) {
+  const Tensor tensor = Tensor::zeros({2}, DType::kFloat32);
+  EXPECT_EQ(tensor.raw_data(), tensor.to({}).raw_data());
+  EXPECT_FALSE(Tensor().to({}).defined());
+}
+
+TEST(TensorTest, AssignmentReachesCopies) {
+  const Tensor tensor = Tensor::zeros({2}, DType::kFloat32);
+  const Tensor copy = tensor;
+  const Tensor other = Tensor::zeros({3}, DType::kInt64);
+  tensor.assign(other);
+  EXPECT_EQ((Shape{3}), copy.shape());
+  EXPECT_EQ(other.raw_data(), copy.raw_data());
+}
+
 }  // namespace
 }  // namespace w2vbert
