@@ -86,8 +86,10 @@ public final class BeamSearchDecoder implements CtcDecoder {
    * that lies in the folder {@code language_model}, if one does, and the weights beside it. These
    * are the files of the reference's {@code Wav2Vec2ProcessorWithLM}: an ARPA file ({@code *.arpa},
    * {@code *.arpa.gz}), and {@code attrs.json} with {@code alpha}, {@code beta} and {@code
-   * unk_score_offset}, for which {@link BeamOptions#DEFAULT} stands in. KenLM's binary files are
-   * not read: a folder with nothing else counts as one without a language model.
+   * unk_score_offset}, for which {@link BeamOptions#DEFAULT} stands in. The last is added to the
+   * logarithm to base 10 of the language model there: {@link BeamOptions#unknownWordScore} becomes
+   * {@code unk_score_offset * alpha * ln(10)}. KenLM's binary files are not read: a folder with
+   * nothing else counts as one without a language model.
    *
    * @throws IllegalArgumentException also if there are several ARPA files, or a file is malformed
    * @throws IOException if a file cannot be read

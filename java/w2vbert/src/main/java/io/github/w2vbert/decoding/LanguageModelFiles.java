@@ -70,7 +70,14 @@ final class LanguageModelFiles {
     BeamOptions options = defaults;
     options = change(options, file, attributes, "alpha", BeamOptions::withModelWeight);
     options = change(options, file, attributes, "beta", BeamOptions::withWordBonus);
-    return change(options, file, attributes, "unk_score_offset", BeamOptions::withUnknownWordScore);
+    // There it counts as a part of the language model's logarithm to base 10.
+    double scale = Math.log(10) * options.modelWeight();
+    return change(
+        options,
+        file,
+        attributes,
+        "unk_score_offset",
+        (changed, offset) -> changed.withUnknownWordScore(scale * offset));
   }
 
   private static BeamOptions change(

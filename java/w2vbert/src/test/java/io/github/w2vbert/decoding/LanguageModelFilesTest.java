@@ -61,8 +61,9 @@ class LanguageModelFilesTest {
     Files.writeString(files.resolve("1gram.arpa"), ARPA);
     BeamSearchDecoder decoder = read();
     assertTrue(decoder.hasModel());
+    double unknown = Math.log(10) * 0.7 * -4.5;
     assertEquals(
-        BeamOptions.DEFAULT.withModelWeight(0.7).withWordBonus(2).withUnknownWordScore(-4.5),
+        BeamOptions.DEFAULT.withModelWeight(0.7).withWordBonus(2).withUnknownWordScore(unknown),
         decoder.options());
     float[] likeAb = new float[2 * 5];
     likeAb[2] = 9;
@@ -87,7 +88,7 @@ class LanguageModelFilesTest {
       value = {
         "{\"alpha\": -1}; attrs.json: alpha: modelWeight is -1.0, expected finite and at least 0",
         "{\"beta\": \"2\"}; attrs.json: beta is \"2\", expected a number",
-        "{\"unk_score_offset\": 3}; attrs.json: unk_score_offset: unknownWordScore is 3.0",
+        "{\"unk_score_offset\": 3}; attrs.json: unk_score_offset: unknownWordScore is 3.4",
         "{\"score_boundary\": false}; attrs.json: score_boundary is false, expected true",
         "[1]; attrs.json holds no object",
         "{; attrs.json is no JSON",
