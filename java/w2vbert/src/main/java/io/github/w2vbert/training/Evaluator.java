@@ -73,7 +73,8 @@ public final class Evaluator implements AutoCloseable {
     CtcDecoder decoder = null;
     if (task == TrainingTask.CTC) {
       tokenizer = Tokenizer.fromPretrained(model);
-      decoder = bestPath ? null : languageModel(model, tokenizer, config);
+      boolean refused = config.vocabSize() == null; // by the model, which says why
+      decoder = bestPath || refused ? null : languageModel(model, tokenizer, config);
     }
     FeatureExtractor extractor = FeatureExtractor.fromPretrained(model);
     try {
