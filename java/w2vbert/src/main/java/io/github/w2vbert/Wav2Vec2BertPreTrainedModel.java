@@ -67,6 +67,16 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
     if (!problem.isEmpty()) {
       throw new W2vBertException("the device " + device + " cannot be used: " + problem);
     }
+    requireIndex(device, W2vBert.cudaDriver().devices().size());
+  }
+
+  /** Refuses a CUDA device that is not one of the driver's. */
+  static void requireIndex(String device, int devices) {
+    int index = device.equals("cuda") ? 0 : Integer.parseInt(device.substring("cuda:".length()));
+    if (index >= devices) {
+      throw new IllegalArgumentException(
+          "there is no device " + device + ": this machine has " + devices + ", counted from 0");
+    }
   }
 
   /** The configuration of an encoder that ends with the given hidden state. */

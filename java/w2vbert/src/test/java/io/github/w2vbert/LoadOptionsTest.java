@@ -66,6 +66,18 @@ class LoadOptionsTest {
   }
 
   @Test
+  void aDeviceThatIsNotThereIsNamedWithTheirNumber() {
+    Wav2Vec2BertPreTrainedModel.requireIndex("cuda", 1);
+    Wav2Vec2BertPreTrainedModel.requireIndex("cuda:11", 12);
+    IllegalArgumentException refusal =
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> Wav2Vec2BertPreTrainedModel.requireIndex("cuda:2", 2));
+    assertEquals(
+        "there is no device cuda:2: this machine has 2, counted from 0", refusal.getMessage());
+  }
+
+  @Test
   void trainingRefusesADevice() {
     IllegalArgumentException refusal =
         assertThrows(
