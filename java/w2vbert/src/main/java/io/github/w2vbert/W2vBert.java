@@ -67,6 +67,8 @@ public final class W2vBert {
    * By its file name, where each library that CUDA needs would be loaded from: a folder, a jar,
    * {@code missing} or {@code left to the dynamic linker}. Empty if LibTorch computes on the CPU
    * only.
+   *
+   * @throws W2vBertException if {@code w2vbert.cuda.path} names something that is no folder
    */
   public static Map<String, String> cudaLibraries() {
     return NativeLibrary.describeCudaLibraries();
