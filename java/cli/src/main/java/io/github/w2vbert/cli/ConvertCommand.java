@@ -47,7 +47,8 @@ final class ConvertCommand implements Callable<Integer> {
           "vocab.json",
           "tokenizer_config.json",
           "special_tokens_map.json",
-          "added_tokens.json");
+          "added_tokens.json",
+          "alphabet.json"); // without which transformers opens no language model
 
   private static final String LANGUAGE_MODEL = "language_model";
 

@@ -254,6 +254,7 @@ class TranscribeOptionsTest {
     Files.createDirectories(arpa.getParent());
     Files.writeString(arpa, ARPA);
     Files.writeString(arpa.resolveSibling("attrs.json"), "{\"alpha\": 3, \"beta\": 20}");
+    Files.writeString(model.resolve("alphabet.json"), "{}"); // transformers reads it
     String expected = transcribe(CLIP, "--lm", arpa, "--lm-weight", 3, "--word-bonus", 20);
     String plain = transcribe(CLIP);
     assertNotEquals(plain, expected);
@@ -271,6 +272,7 @@ class TranscribeOptionsTest {
     Path converted = folder.resolve("converted");
     Cli.run("convert", "--model", model, "-o", converted);
     assertEquals(expected, Cli.run("transcribe", CLIP, "--model", converted).out());
+    assertEquals("{}", Files.readString(converted.resolve("alphabet.json")));
     Cli.run("convert", "--model", Cli.PLAIN, "-o", converted, "--force");
     assertEquals(plain, Cli.run("transcribe", CLIP, "--model", converted).out());
 
