@@ -90,7 +90,8 @@ public final class Transcriber implements AutoCloseable {
   }
 
   /**
-   * Loads a checkpoint folder, or a checkpoint of the Hugging Face hub, with its processor.
+   * Loads a checkpoint folder, or a checkpoint of the Hugging Face hub, with its processor; a
+   * folder with its language model, too, which is not downloaded from the hub.
    *
    * @param folderOrRepository an existing folder, or a repository of the hub as {@code org/name} or
    *     {@code org/name@revision}
