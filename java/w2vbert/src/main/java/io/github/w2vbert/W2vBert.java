@@ -58,7 +58,7 @@ public final class W2vBert {
     return NativeHandle.create(Native::registration_failure);
   }
 
-  /** What this machine's NVIDIA driver says of itself; models compute on the CPU all the same. */
+  /** What this machine's NVIDIA driver says of itself, whether or not a model computes with it. */
   public static CudaDriver cudaDriver() {
     return CudaDriver.query(CudaDriver.LIBRARY);
   }
