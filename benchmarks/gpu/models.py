@@ -141,7 +141,10 @@ def run_ours(program, folder, work_folder, cases, options, limit):
                 logits = torch.from_numpy(logits).reshape(-1, answer["vocabulary"]).double()
                 tokens = numpy.fromfile(f"{path}.tokens", numpy.int32)
                 yield names[answer["case"]], answer, logits, tokens
-            status = process.wait(max(1.0, deadline - time.monotonic()))
+            try:
+                status = process.wait(max(10.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired as expired:
+                raise TimeoutError("out of time: the program did not end") from expired
         finally:
             process.kill()
             process.wait()
