@@ -13,6 +13,7 @@ int32_t aoti_torch_dtype_float32();
 int32_t aoti_torch_dtype_float64();
 int32_t aoti_torch_dtype_bool();
 int32_t aoti_torch_dtype_bfloat16();
+int32_t aoti_torch_device_type_meta();
 }
 
 namespace w2vbert {
@@ -40,6 +41,18 @@ TEST(TensorTest, TellsItsProperties) {
   EXPECT_TRUE(tensor.is_cpu());
   EXPECT_EQ(tensor.describe(), "float32 [2, 3, 4]");
   EXPECT_EQ(Tensor().describe(), "undefined");
+}
+
+// Callers from Python may have any.
+TEST(TensorTest, DescribesATensorOfADeviceThatIsNotKnown) {
+  const int64_t size = 2;
+  const int64_t stride = 1;
+  AtenTensorHandle handle = nullptr;
+  ASSERT_EQ(0, aoti_torch_empty_strided(1, &size, &stride, static_cast<int32_t>(DType::kFloat32),
+                                        aoti_torch_device_type_meta(), -1, &handle));
+  const Tensor tensor = Tensor::adopt(handle);
+  EXPECT_EQ(tensor.describe(), "float32 [2] on another device");
+  EXPECT_THROW(tensor.device(), std::logic_error);
 }
 
 TEST(TensorTest, RefusesTheWrongElementType) {

@@ -37,11 +37,7 @@ bool is_cuda(const Tensor& tensor) {
 }
 
 std::string describe_with_device(const Tensor& tensor) {
-  if (!tensor.defined()) return tensor.describe();
-  const std::string device = is_cuda(tensor)   ? "cuda:" + std::to_string(device_index(tensor))
-                             : tensor.is_cpu() ? "the CPU"
-                                               : "another device";
-  return tensor.describe() + " on " + device;
+  return tensor.describe() + (tensor.defined() && tensor.is_cpu() ? " on the CPU" : "");
 }
 
 CudaDevice::CudaDevice(const Tensor& tensor) : index_(device_index(tensor)) {

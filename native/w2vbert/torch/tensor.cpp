@@ -297,7 +297,11 @@ bool Tensor::is_contiguous() const {
 std::string Tensor::describe() const {
   if (!defined()) return "undefined";
   const std::string text = dtype_name(dtype()) + " " + shape_string(shape());
-  return is_cpu() ? text : text + " on " + device().name();
+  if (is_cpu()) return text;
+  int32_t type = 0;
+  check(aoti_torch_get_device_type(handle(), &type), "read a device");
+  return text + " on " +
+         (type == aoti_torch_device_type_cuda() ? device().name() : "another device");
 }
 
 void* Tensor::raw_data() const {
