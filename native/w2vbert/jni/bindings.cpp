@@ -84,6 +84,10 @@ constexpr int64_t kStackOfCall = 160 * 1024;
 // Backward passes run within backward passes where layers are computed again.
 constexpr int64_t kStackOfTraining = 320 * 1024;
 
+// Where LibTorch's CUDA library, the driver and cuBLAS may set themselves up. Not measured yet:
+// half of what Java gives a thread by default.
+constexpr int64_t kStackOfCudaCall = 512 * 1024;
+
 // An overflow of the stack in native code would end the process.
 void require_stack(int64_t bytes) {
   const int64_t left = stack_left();
@@ -240,9 +244,14 @@ std::vector<Clip> clips_of(const NativeTensor* samples, const int64_t* offsets, 
   return clips;
 }
 
+void require_stack_for(const Device& device) {
+  if (device.cuda) require_stack(kStackOfCudaCall);
+}
+
 // That operators of ours run on a device, and memory can be had there.
 void require_usable(const Device& device) {
   if (!device.cuda) return;
+  require_stack_for(device);
   try {
     const Tensor row = Tensor::zeros({1, 1}, DType::kFloat32, device);
     ops::cuda_operators::finish(row, Tensor(), {Activation::kRelu});
@@ -516,6 +525,7 @@ std::shared_ptr<NativeModelOutput> NativeModel::forward(
     const NativeTensor* mask_time_indices, const NativeTensor* labels, bool hidden_states,
     bool attentions, double am_softmax_scale, double am_softmax_margin) const {
   return computing([&] {
+    require_stack_for(impl_->model->base().device());
     const Config& config = impl_->model->base().config();
     const ModelInput input =
         padded_input(take(features), take(attention_mask), take(mask_time_indices), config);
@@ -538,6 +548,7 @@ std::shared_ptr<NativeModelOutput> NativeModel::encode(const NativeTensor* featu
                                                        bool attentions) const {
   return computing([&] {
     const Wav2Vec2BertModel& base = impl_->model->base();
+    require_stack_for(base.device());
     const ModelInput input = ragged_input(
         take(features), std::vector<int64_t>(lengths, lengths + utterances), base.config());
     const Encoder::Request request{hidden_states, attentions, layer, Tensor()};
@@ -756,6 +767,7 @@ void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model
     const PretrainedModel& network = *model.impl()->model;
     const FeatureExtractor& front_end = extractor.impl().extractor;
     const Device device = network.base().device();
+    require_stack_for(device);
     const PackedFeatures packed =
         device.cuda ? front_end.extract_packed(Tensor::from_blob(const_cast<float*>(samples),
                                                                  {count}, DType::kFloat32, nullptr)
@@ -826,7 +838,10 @@ std::string cuda_driver_json(const std::string& library) {
 }
 
 void open_cuda_plugin(const std::string& torch_cuda, const std::string& plugin) {
-  guarded([&] { w2vbert::open_cuda_plugin(cuda_driver(), torch_cuda, plugin); });
+  guarded([&] {
+    require_stack(kStackOfCudaCall);
+    w2vbert::open_cuda_plugin(cuda_driver(), torch_cuda, plugin);
+  });
 }
 
 }  // namespace jni
