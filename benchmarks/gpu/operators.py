@@ -238,6 +238,13 @@ class Comparison:
         self.check("relative_position_attention", case, dtype,
                    lambda *own: attention(*own[:-1]) if own[-1] else attention(*own[:-1])[:1],
                    (query, key, value, offsets, heads, mask, *positions, weights))  # fmt: skip
+        if not self.cuda:
+            return
+        longest = max(lengths) + (3 if masked else 0)  # more than there is changes nothing
+        self.check("relative_position_attention_up_to", case, dtype,
+                   lambda *own: attention(*own[:-1])[0],
+                   (query, key, value, offsets.to(self.device), heads, mask, *positions,
+                    longest))  # fmt: skip
 
     def rotations(self, dtype):
         for heads, size in self.heads:
@@ -309,6 +316,11 @@ class Comparison:
             logits = self.draw(sum(self.lengths), vocabulary, dtype=dtype, scale=4.0)
             self.check("log_softmax", f"{vocabulary} tokens", dtype,
                        lambda x: x.double().log_softmax(-1), (logits,))  # fmt: skip
+            best = torch.ops.w2vbert.best_tokens(logits)
+            self.compared.add("best_tokens")
+            # Half types have many equals, of which argmax on the CPU gives the first.
+            wrong = int((best.cpu().long() != logits.cpu().argmax(-1)).sum())
+            self.record("best_tokens", dtype, f"{vocabulary} tokens, differing ids", wrong, 0)
             self.greedy(logits, dtype)
 
     def greedy(self, logits, dtype):
