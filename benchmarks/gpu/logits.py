@@ -52,8 +52,7 @@ def compare(arguments, results, deadline):
 
 def ours(arguments, results, cases, truth, best, dtype, deadline):
     program = arguments.build / "benchmarks/w2vbert_model_runner"
-    options = {"device": arguments.device, "dtype": dtype, "threads": torch.get_num_threads()}
-    options["calls"] = 0
+    options = models.our_options(arguments.build, arguments.device, dtype) | {"calls": 0}
     passed, seen = True, set()
     try:
         for name, answer, logits, tokens in models.run_ours(

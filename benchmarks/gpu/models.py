@@ -108,6 +108,16 @@ class Failure(Exception):
     """What a program wrote before it failed."""
 
 
+def our_options(build, device, dtype):
+    """The options of w2vbert_model_runner: on what, in which type, and the libraries that takes."""
+    options = {"device": device, "dtype": dtype, "threads": torch.get_num_threads()}
+    if torch.device(device).type == "cuda":
+        libtorch = pathlib.Path(torch.__file__).parent
+        options["torch-cuda"] = libtorch / "lib/libtorch_cuda.so"
+        options["plugin"] = pathlib.Path(build, "libw2vbert_cuda.so").resolve()
+    return options
+
+
 def run_ours(program, folder, work_folder, cases, options, limit):
     """Calls w2vbert_model_runner; yields (name, answer, logits, tokens) as they come.
 

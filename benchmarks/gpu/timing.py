@@ -202,7 +202,7 @@ class Timing:
     def ours(self, dtype, bounds):
         """In the order of the cases: they grow, so that the peak of memory is the last one's."""
         arguments = self.arguments
-        options = {"device": arguments.device, "dtype": dtype, "threads": torch.get_num_threads()}
+        options = models.our_options(arguments.build, arguments.device, dtype)
         options |= {"warm-up": WARM_UP, "calls": self.calls, "seconds": self.case_seconds}
         program = arguments.build / "benchmarks/w2vbert_model_runner"
         seen = set()

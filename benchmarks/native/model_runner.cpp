@@ -3,14 +3,19 @@
 //
 //   w2vbert_model_runner MODEL CASES OUT [--device cpu] [--dtype float32] [--threads 1]
 //                        [--warm-up 2] [--calls 10] [--seconds 10]
+//                        [--torch-cuda libtorch_cuda.so] [--plugin libw2vbert_cuda.so]
 //
-// MODEL is a model folder. A line of the file CASES is a batch: its name and the files of its clips
-// (16 kHz, raw float32, about -1 to 1), separated by tabs. Of each batch OUT/NAME.logits gets the
-// logits, raw float32 [time of all clips, vocabulary], and OUT/NAME.tokens the token ids, raw
-// int32; a line on standard output tells the rest as a JSON object:
+// The last two, paths or sonames, are opened for a device such as cuda:0; there the model computes
+// in float32, float16 or bfloat16. MODEL is a model folder. A line of the file CASES is a batch:
+// its name and the files of its clips (16 kHz, raw float32, about -1 to 1), separated by tabs. Of
+// each batch OUT/NAME.logits gets the logits, raw float32 [time of all clips, vocabulary], and
+// OUT/NAME.tokens the token ids, raw int32; a line on standard output tells the rest as a JSON
+// object:
 //   case, time (rows of each clip), tokens (of each clip), vocabulary
 //   samples_to_tokens_ms, features_to_logits_ms   every call's time
-//   peak_bytes   CPU: the highest resident set of the process so far
+//   peak_bytes   so far; CPU: the highest resident set of the process; CUDA: the memory of the
+//                device that is taken since before the weights came there (LibTorch keeps what it
+//                has taken), absent where the CUDA runtime does not tell
 // The first begins with samples and ends with token ids in the host's memory; the second begins
 // with features where the model computes and ends when it has computed the logits. Once warm-up and
 // calls of one kind have taken --seconds, there are fewer calls than were asked for, but one.
@@ -23,15 +28,20 @@
 #include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "cuda/device_memory.h"
 #include "w2vbert/audio/feature_extractor.h"
 #include "w2vbert/io/checkpoint.h"
 #include "w2vbert/models/config.h"
 #include "w2vbert/models/for_ctc.h"
+#include "w2vbert/ops/cuda_operators.h"
+#include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/cuda_plugin.h"
 #include "w2vbert/torch/parallel.h"
 
 namespace w2vbert {
@@ -48,6 +58,8 @@ struct Options {
   std::string out;
   std::string device = "cpu";
   std::string dtype = "float32";
+  std::string torch_cuda;
+  std::string plugin;
   int threads = 1;
   int warm_up = 2;
   int calls = 10;
@@ -85,6 +97,10 @@ Options parse(const std::vector<std::string>& arguments) {
       options.device = value;
     } else if (name == "--dtype") {
       options.dtype = value;
+    } else if (name == "--torch-cuda") {
+      options.torch_cuda = value;
+    } else if (name == "--plugin") {
+      options.plugin = value;
     } else if (name == "--threads") {
       options.threads = whole_number(name, value, 1, kMostThreads);
     } else if (name == "--warm-up") {
@@ -153,50 +169,86 @@ struct Tokens {
   std::vector<int64_t> counts;
 };
 
-// The best path of every clip: the most probable token of each frame, repetitions joined, without
-// blanks.
-Tokens best_paths(const Tensor& logits, const Layout& layout, int64_t blank) {
+// The most probable token of every row of logits on the CPU, the first of equals.
+std::vector<int32_t> best_tokens(const Tensor& logits) {
   const int64_t vocabulary = logits.size(1);
-  const float* const scores = logits.data<float>();
+  const float* row = logits.data<float>();
+  std::vector<int32_t> best(static_cast<size_t>(logits.size(0)));
+  for (int32_t& token : best) {
+    token = static_cast<int32_t>(std::max_element(row, row + vocabulary) - row);
+    row += vocabulary;
+  }
+  return best;
+}
+
+// The best path of every clip: the tokens of its frames, repetitions joined, without blanks.
+Tokens collapse(const std::vector<int32_t>& best, const Layout& layout, int64_t blank) {
   Tokens tokens;
   for (int64_t u = 0; u < layout.utterances(); ++u) {
     const size_t before = tokens.ids.size();
     int64_t last = blank;
     const auto end = layout.offsets[static_cast<size_t>(u) + 1];
     for (int64_t t = layout.offsets[static_cast<size_t>(u)]; t < end; ++t) {
-      const float* const frame = scores + t * vocabulary;
-      const int64_t best = std::max_element(frame, frame + vocabulary) - frame;
-      if (best != last && best != blank) tokens.ids.push_back(static_cast<int32_t>(best));
-      last = best;
+      const int32_t token = best[static_cast<size_t>(t)];
+      if (token != last && token != blank) tokens.ids.push_back(token);
+      last = token;
     }
     tokens.counts.push_back(static_cast<int64_t>(tokens.ids.size() - before));
   }
   return tokens;
 }
 
+DType parse_dtype(const std::string& name) {
+  for (const DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {
+    if (dtype_name(dtype) == name) return dtype;
+  }
+  throw std::invalid_argument("--dtype is '" + name + "', expected float32, float16 or bfloat16");
+}
+
 // The model on its device: all that depends on where and in which type is computed.
 class Engine {
  public:
-  Engine(const std::string& folder, const std::string& device, const std::string& dtype)
-      : extractor_(
-            FeatureExtractorOptions::from_json(read_bytes(folder + "/preprocessor_config.json"))) {
-    if (device != "cpu" || dtype != "float32") {
-      throw std::invalid_argument("models compute in float32 on the device cpu; got " + dtype +
-                                  " on " + device);
+  explicit Engine(const Options& options)
+      : device_(Device::parse(options.device)),
+        dtype_(parse_dtype(options.dtype)),
+        torch_cuda_(options.torch_cuda),
+        extractor_(FeatureExtractorOptions::from_json(
+            read_bytes(options.model + "/preprocessor_config.json"))) {
+    if (device_.cuda) {
+      open_device(options);
+    } else if (dtype_ != DType::kFloat32) {
+      throw std::invalid_argument("on the device cpu models compute in float32; got " +
+                                  options.dtype);
+    } else if (!options.torch_cuda.empty() || !options.plugin.empty()) {
+      throw std::invalid_argument("--torch-cuda and --plugin are for a CUDA device; got " +
+                                  options.device);
     }
-    const Config config = parse_config(read_bytes(folder + "/config.json"));
+    const Config config = parse_config(read_bytes(options.model + "/config.json"));
     if (!config.pad_token_id) {
-      throw std::invalid_argument(folder + "/config.json has no pad_token_id, the blank of CTC");
+      throw std::invalid_argument(options.model +
+                                  "/config.json has no pad_token_id, the blank of CTC");
     }
-    const CheckpointFiles files(folder);
-    CheckpointParameters source(files, {});
+    const CheckpointFiles files(options.model);
+    CheckpointOptions checkpoint;
+    checkpoint.device = device_;
+    checkpoint.matrices = dtype_;
+    CheckpointParameters source(files, checkpoint);
     model_ = std::make_unique<Wav2Vec2BertForCTC>(Scope(source, ""), config);
     source.finish("Wav2Vec2BertForCTC");
   }
 
   // The features are where the model computes.
   PackedFeatures features(const std::vector<Clip>& clips) const {
-    return extractor_.extract_packed(clips);
+    if (!device_.cuda) return extractor_.extract_packed(clips);
+    std::vector<float> samples;
+    std::vector<int64_t> counts;
+    for (const Clip& clip : clips) {
+      samples.insert(samples.end(), clip.samples, clip.samples + clip.count);
+      counts.push_back(clip.count);
+    }
+    const Tensor host = Tensor::from_blob(samples.data(), {static_cast<int64_t>(samples.size())},
+                                          DType::kFloat32, nullptr);
+    return extractor_.extract_packed(host.to(device_), counts, dtype_);
   }
 
   HeadOutput logits(const PackedFeatures& packed) const {
@@ -208,24 +260,57 @@ class Engine {
   }
 
   Tokens tokens(const HeadOutput& output) const {
-    return best_paths(output.logits, output.base.layout, *model_->base().config().pad_token_id);
+    return collapse(best(output.logits), output.base.layout, *model_->base().config().pad_token_id);
   }
 
   // float32 on the host.
-  Tensor on_host(const HeadOutput& output) const { return output.logits; }
+  Tensor on_host(const HeadOutput& output) const {
+    return aten::contiguous(aten::to(output.logits.to({}), DType::kFloat32));
+  }
 
-  // Returns when everything that was asked for has been computed.
-  void synchronize() const {}
+  // Returns when the logits have been computed: a device computes in order, and the host waits for
+  // the one number that it reads.
+  void wait_for(const HeadOutput& output) const {
+    if (!device_.cuda) return;
+    const Tensor last = aten::narrow(output.logits, 0, output.logits.size(0) - 1, 1);
+    aten::narrow(last, 1, 0, 1).to({});
+  }
 
-  int64_t peak_bytes() const {
+  std::optional<int64_t> peak_bytes() const {
+    if (device_.cuda) {
+      const std::optional<int64_t> free = testing::free_device_memory(torch_cuda_, device_.index);
+      if (!free || !free_before_) return {};
+      return *free_before_ - *free;
+    }
     std::ifstream status("/proc/self/status");
     for (std::string line; std::getline(status, line);) {
       if (line.rfind("VmHWM:", 0) == 0) return std::stoll(line.substr(6)) * 1024;
     }
-    return 0;
+    return {};
   }
 
  private:
+  void open_device(const Options& options) {
+    if (options.torch_cuda.empty() || options.plugin.empty()) {
+      throw std::invalid_argument("--device " + options.device +
+                                  " needs --torch-cuda and --plugin, the paths of libtorch_cuda.so "
+                                  "and libw2vbert_cuda.so");
+    }
+    open_cuda_plugin(cuda_driver(), options.torch_cuda, options.plugin);
+    Tensor::zeros({1}, DType::kFloat32, device_);  // what the device itself takes is taken now
+    free_before_ = testing::free_device_memory(torch_cuda_, device_.index);
+  }
+
+  std::vector<int32_t> best(const Tensor& logits) const {
+    if (!device_.cuda) return best_tokens(logits);
+    const Tensor ids = ops::cuda_operators::best_tokens(logits).to({});
+    return {ids.data<int32_t>(), ids.data<int32_t>() + ids.numel()};
+  }
+
+  Device device_;
+  DType dtype_;
+  std::string torch_cuda_;
+  std::optional<int64_t> free_before_;
   FeatureExtractor extractor_;
   std::unique_ptr<Wav2Vec2BertForCTC> model_;
 };
@@ -268,11 +353,9 @@ json run(const Engine& engine, const Batch& batch, const Options& options) {
               {"vocabulary", logits.size(1)}};
   result["samples_to_tokens_ms"] =
       time_ms(options, [&] { engine.tokens(engine.logits(engine.features(clips))); });
-  result["features_to_logits_ms"] = time_ms(options, [&] {
-    engine.logits(features);
-    engine.synchronize();
-  });
-  result["peak_bytes"] = engine.peak_bytes();
+  result["features_to_logits_ms"] =
+      time_ms(options, [&] { engine.wait_for(engine.logits(features)); });
+  if (const auto peak = engine.peak_bytes()) result["peak_bytes"] = *peak;
   return result;
 }
 
@@ -280,7 +363,7 @@ void run_all(const Options& options) {
   const GradMode no_gradients(false);
   const ComputeScope scope(options.threads);
   const std::vector<Batch> batches = read_batches(options.cases);
-  const Engine engine(options.model, options.device, options.dtype);
+  const Engine engine(options);
   for (const Batch& batch : batches) {
     std::cout << run(engine, batch, options).dump() << std::endl;
   }
