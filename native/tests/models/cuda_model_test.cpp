@@ -1,179 +1,22 @@
-// Whole models on a CUDA device, through the surface that Java sees: the recorded cases on the
-// emulated device, which leaves only the hardware itself untested.
+// Whole models on a CUDA device: the recorded cases. Two programs have these tests: one emulates
+// the device, which leaves only the hardware itself untested, the other one needs a GPU.
 #include <gtest/gtest.h>
-#include <malloc.h>
 
 #include <cmath>
-#include <cstring>
-#include <limits>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "audio/golden_audio.h"
-#include "cuda/emulated_libtorch.h"
-#include "golden_files.h"
+#include "models/cuda_test.h"
 #include "temporary_folder.h"
 #include "w2vbert/audio/feature_extractor.h"
-#include "w2vbert/io/checkpoint.h"
-#include "w2vbert/io/json.h"
-#include "w2vbert/jni/bindings.h"
-#include "w2vbert/models/pretrained_model.h"
-#include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/torch/aten.h"
 
-namespace w2vbert {
+namespace w2vbert::testing {
 namespace {
 
-using jni::NativeFeatureExtractor;
-using jni::NativeModel;
-using jni::NativeModelOutput;
-using jni::NativeTensor;
-using TensorPointer = std::shared_ptr<NativeTensor>;
-using OutputPointer = std::shared_ptr<NativeModelOutput>;
-
-const Device kDevice{true, 0};
-
-DType dtype_of(SafetensorsDType dtype) {
-  switch (dtype) {
-    case SafetensorsDType::kF32:
-      return DType::kFloat32;
-    case SafetensorsDType::kI64:
-      return DType::kInt64;
-    case SafetensorsDType::kBool:
-      return DType::kBool;
-    default:
-      throw std::runtime_error("the recorded cases have no other type");
-  }
-}
-
-TensorPointer native(const std::vector<int64_t>& shape, DType dtype, const void* data) {
-  const auto tensor =
-      NativeTensor::create(shape.data(), static_cast<int>(shape.size()), static_cast<int>(dtype));
-  std::memcpy(tensor->data(), data, static_cast<size_t>(tensor->byte_size()));
-  return tensor;
-}
-
-std::vector<int64_t> shape_of(const NativeTensor& tensor) {
-  std::vector<int64_t> shape(static_cast<size_t>(tensor.dimensions()));
-  tensor.shape(shape.data());
-  return shape;
-}
-
-std::vector<double> numbers(const NativeTensor& tensor) {
-  EXPECT_EQ(static_cast<int>(DType::kFloat32), tensor.dtype());
-  const auto* first = static_cast<const float*>(tensor.data());
-  return {first, first + tensor.byte_size() / static_cast<int64_t>(sizeof(float))};
-}
-
-std::vector<double> numbers(const TensorEntry& entry) {
-  if (entry.dtype == SafetensorsDType::kF64) return testing::values<double>(entry);
-  const std::vector<float> values = testing::values<float>(entry);
-  return {values.begin(), values.end()};
-}
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-// The number behind the dot of a name such as "hidden_states.3".
-int index_in(const std::string& name) { return std::stoi(name.substr(name.find('.') + 1)); }
-
-class RecordedCase {
- public:
-  explicit RecordedCase(const std::filesystem::path& folder)
-      : folder_(folder),
-        json_(parse_json(read_bytes(folder / "case.json"), folder.string())),
-        inputs_((folder / "inputs.safetensors").string()),
-        outputs_((folder / "outputs.safetensors").string()) {}
-
-  const Json& json() const { return json_; }
-  const SafetensorsFile& outputs() const { return outputs_; }
-  std::string config() const { return read_bytes(folder_ / "config.json"); }
-
-  // The result in float64 where it was recorded, else in float32.
-  const TensorEntry& output(const std::string& name) const {
-    const TensorEntry* precise = outputs_.find(name + "_f64");
-    return precise != nullptr ? *precise : outputs_.tensor(name);
-  }
-
-  TensorPointer input(const std::string& argument) const {
-    const auto name = json_["call"].find(argument);
-    if (name == json_["call"].end()) return nullptr;
-    const TensorEntry& entry = inputs_.tensor(name->get<std::string>());
-    return native(entry.shape, dtype_of(entry.dtype), entry.data);
-  }
-
-  std::shared_ptr<NativeModel> load(const std::string& device, DType dtype) const {
-    return NativeModel::from_pretrained(json_["class"], folder_.string(), config(), false, false, 0,
-                                        false, static_cast<int>(dtype), device);
-  }
-
-  OutputPointer forward(const NativeModel& model, bool labels) const {
-    const Json& call = json_["call"];
-    return model.forward(input("input_features").get(), input("attention_mask").get(),
-                         input("mask_time_indices").get(), labels ? input("labels").get() : nullptr,
-                         call["output_hidden_states"].get<bool>(),
-                         call["output_attentions"].get<bool>(), 30.0, 0.4);
-  }
-
- private:
-  std::filesystem::path folder_;
-  Json json_;
-  SafetensorsFile inputs_;
-  SafetensorsFile outputs_;
-};
-
-TensorPointer result(const NativeModelOutput& output, const std::string& name) {
-  if (name == "last_hidden_state") return output.last_hidden_state(-1);
-  if (name == "extract_features") return output.extract_features(-1);
-  if (name == "logits") return output.logits(-1);
-  if (name == "embeddings") return output.embeddings(-1);
-  if (name == "loss") return output.loss();
-  if (name.rfind("hidden_states.", 0) == 0) return output.hidden_state(index_in(name), -1);
-  if (name.rfind("attentions.", 0) == 0) return output.attention(index_in(name), -1);
-  throw std::runtime_error("a recorded output without a test: " + name);
-}
-
-void expect_close(const std::string& name, const TensorEntry& expected, const NativeTensor& actual,
-                  double tolerance) {
-  ASSERT_EQ(expected.shape, shape_of(actual)) << name;
-  const std::vector<double> wanted = numbers(expected);
-  const std::vector<double> found = numbers(actual);
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    if (std::isinf(wanted[i])) {
-      ASSERT_EQ(wanted[i], found[i]) << name << " at " << i;
-    } else {
-      ASSERT_NEAR(wanted[i], found[i], tolerance) << name << " at " << i;
-    }
-  }
-}
-
-// The root of the mean square of the differences, over that of what is expected.
-double relative_error(const std::vector<double>& expected, const std::vector<double>& actual) {
-  double error = 0;
-  double power = 0;
-  for (size_t i = 0; i < expected.size(); ++i) {
-    error += (actual[i] - expected[i]) * (actual[i] - expected[i]);
-    power += expected[i] * expected[i];
-  }
-  return std::sqrt(error / power);
-}
-
-std::vector<std::filesystem::path> model_cases() {
-  std::vector<std::filesystem::path> folders;
-  for (const auto& entry : std::filesystem::directory_iterator(golden_group("models"))) {
-    folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
-std::filesystem::path case_folder(const std::string& group, const std::string& name) {
-  return golden_dir() / group / name;
-}
-
-class CudaModelTest : public ::testing::TestWithParam<std::filesystem::path> {};
+class CudaModelTest : public CudaTest,
+                      public ::testing::WithParamInterface<std::filesystem::path> {};
 
 INSTANTIATE_TEST_SUITE_P(Golden, CudaModelTest, ::testing::ValuesIn(model_cases()),
                          [](const auto& test) { return test.param.filename().string(); });
@@ -192,18 +35,6 @@ TEST_P(CudaModelTest, GivesTheRecordedResults) {
     expect_close(name, recorded.output(name), *actual,
                  recorded.json()["suggested_atol"][name].get<double>());
   }
-}
-
-// Every kind of positions, every head, every adapter's part.
-std::vector<std::filesystem::path> chosen_cases() {
-  std::vector<std::filesystem::path> folders;
-  for (const char* name :
-       {"model_none_mask", "model_relative_key_mask", "model_relative_exceeds_max",
-        "model_rotary_mask", "adapter_ffn_proj_x2", "ctc_sum", "seqcls_weighted_mask",
-        "frame_weighted", "xvector_weighted"}) {
-    folders.push_back(case_folder("models", name));
-  }
-  return folders;
 }
 
 class ChosenCudaModelTest : public CudaModelTest {};
@@ -226,20 +57,6 @@ TEST_P(ChosenCudaModelTest, HalfTypesGiveNearlyTheRecordedResults) {
         relative_error(numbers(recorded.output(name)), numbers(*result(*output, name)));
     EXPECT_LE(error, tolerance) << dtype_name(dtype);
   }
-}
-
-// Features of utterances of the given lengths, one after the other.
-Tensor random_features(const std::vector<int64_t>& lengths, int64_t width) {
-  int64_t total = 0;
-  for (const int64_t length : lengths) total += length;
-  return RandomParameters(7).get("features", {total, width}, Init::normal(1));
-}
-
-OutputPointer encode(const NativeModel& model, const Tensor& features,
-                     const std::vector<int64_t>& lengths) {
-  const auto input = native(features.shape(), DType::kFloat32, features.raw_data());
-  return model.encode(input.get(), lengths.data(), static_cast<int>(lengths.size()), -1, true,
-                      true);
 }
 
 TEST_P(ChosenCudaModelTest, RaggedUtterancesAreAsAlone) {
@@ -281,46 +98,16 @@ TEST_P(ChosenCudaModelTest, RaggedUtterancesAreAsAlone) {
   }
 }
 
-TEST_P(ChosenCudaModelTest, TheHostDoesNotWaitInAForwardPass) {
-  const RecordedCase recorded(GetParam());
-  const GradMode mode(false);
-  const CheckpointFiles files(GetParam().string());
-  CheckpointOptions options;
-  options.device = kDevice;
-  CheckpointParameters source(files, options);
-  const Config config = parse_config(recorded.config());
-  const auto model = make_model(recorded.json()["class"], Scope(source, ""), config);
-  const std::vector<int64_t> lengths{17, 40};
-  const ModelInput input =
-      ragged_input(random_features(lengths, config.feature_projection_input_dim), lengths, config)
-          .to(kDevice, DType::kFloat32);
-  const int64_t before = emulated_libtorch::waits();
-  const HeadOutput output = model->forward(input, {});
-  EXPECT_EQ(before, emulated_libtorch::waits());
-  EXPECT_EQ(kDevice, output.base.last_hidden_state.device());
-}
+class CudaEndToEndTest : public CudaTest {};
 
-TEST(CudaEndToEndTest, SamplesBecomeTheRecordedTokens) {
-  const auto folder = case_folder("e2e", "ctc_plain");
-  const Json json = parse_json(read_bytes(folder / "case.json"), "case.json");
-  const auto extractor =
-      NativeFeatureExtractor::create(read_bytes(folder / "preprocessor_config.json"));
-  const std::vector<float> samples = testing::read_golden_wav(folder / "audio_0.wav");
-  const std::vector<int32_t> expected = json["predicted_ids"][0];
+TEST_F(CudaEndToEndTest, SamplesBecomeTheRecordedTokens) {
+  const RecordedSpeech speech;
   for (const DType dtype : {DType::kFloat32, DType::kFloat16}) {
-    const auto model = NativeModel::from_pretrained(
-        json["class"], folder.string(), read_bytes(folder / "config.json"), false, false, 0, false,
-        static_cast<int>(dtype), "cuda:0");
-    std::vector<int32_t> path(expected.size());
-    const int64_t before = emulated_libtorch::waits();
-    jni::best_path(*extractor, *model, samples.data(), static_cast<int64_t>(samples.size()),
-                   path.data(), static_cast<int64_t>(path.size()));
-    EXPECT_EQ(expected, path) << dtype_name(dtype);
-    EXPECT_EQ(before + 1, emulated_libtorch::waits()) << "only the tokens are copied";
+    EXPECT_EQ(speech.expected(), speech.best_path(*speech.load(dtype))) << dtype_name(dtype);
   }
 }
 
-TEST(CudaEndToEndTest, FeaturesAreThoseOfTheCpu) {
+TEST_F(CudaEndToEndTest, FeaturesAreThoseOfTheCpu) {
   const GradMode mode(false);
   for (const auto& folder : testing::feature_cases()) {
     const auto clips = testing::read_clips(folder);
@@ -354,7 +141,7 @@ TEST(CudaEndToEndTest, FeaturesAreThoseOfTheCpu) {
   }
 }
 
-class CudaLoadTest : public ::testing::Test {
+class CudaLoadTest : public CudaTest {
  protected:
   RecordedCase recorded{case_folder("models", "ctc_repeats")};
 
@@ -430,50 +217,5 @@ TEST_F(CudaLoadTest, SavesWhatItHolds) {
   EXPECT_EQ(parse_json(host->parameters_json(), "parameters").size(), saved.entries().size());
 }
 
-TEST_F(CudaLoadTest, MemoryThatIsExhaustedLeavesTheModelUsable) {
-  const auto model = recorded.load("cuda", DType::kFloat32);
-  const std::vector<double> before = numbers(*recorded.forward(*model, false)->logits(-1));
-  for (const int64_t bytes : {0, 2000}) {
-    emulated_libtorch::set_largest_allocation(bytes);
-    EXPECT_THROW(recorded.forward(*model, false), std::runtime_error) << bytes;
-    EXPECT_THROW(recorded.load("cuda", DType::kFloat32), std::runtime_error) << bytes;
-    emulated_libtorch::set_largest_allocation(-1);
-    EXPECT_EQ(before, numbers(*recorded.forward(*model, false)->logits(-1))) << bytes;
-  }
-}
-
-// Bytes that are allocated and not given back, all of the device's among them.
-int64_t bytes_in_use() {
-  const struct mallinfo2 info = mallinfo2();
-  return static_cast<int64_t>(info.uordblks + info.hblkhd);
-}
-
-TEST_F(CudaLoadTest, AClosedModelGivesItsMemoryBack) {
-  const auto use = [&] {
-    const auto model = recorded.load("cuda", DType::kFloat32);
-    const OutputPointer output = recorded.forward(*model, true);
-    return bytes_in_use();
-  };
-  use();  // what the process makes once
-  const int64_t before = bytes_in_use();
-  const int64_t within = use();
-  const int64_t after = bytes_in_use();
-  int64_t size = 0;
-  for (const Json& parameter :
-       parse_json(recorded.load("cpu", DType::kFloat32)->parameters_json(), "parameters")) {
-    int64_t elements = 1;
-    for (const int64_t axis : parameter["shape"]) elements *= axis;
-    size += elements * dtype_size(DType::kFloat32);
-  }
-  EXPECT_GT(within - before, size);
-  EXPECT_LT(after - before, size / 20);
-}
-
 }  // namespace
-}  // namespace w2vbert
-
-int main(int argc, char** argv) {
-  ::testing::InitGoogleTest(&argc, argv);
-  w2vbert::emulated_libtorch::install();
-  return RUN_ALL_TESTS();
-}
+}  // namespace w2vbert::testing

@@ -1,0 +1,246 @@
+// What tests of whole models on a CUDA device share: the recorded cases through the surface that
+// Java sees, on the device that the program has, emulated or real.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audio/golden_audio.h"
+#include "golden_files.h"
+#include "temporary_folder.h"
+#include "w2vbert/io/json.h"
+#include "w2vbert/io/safetensors.h"
+#include "w2vbert/jni/bindings.h"
+#include "w2vbert/models/config.h"
+#include "w2vbert/modules/parameters.h"
+#include "w2vbert/torch/tensor.h"
+
+namespace w2vbert::testing {
+
+using jni::NativeFeatureExtractor;
+using jni::NativeModel;
+using jni::NativeModelOutput;
+using jni::NativeTensor;
+using TensorPointer = std::shared_ptr<NativeTensor>;
+using OutputPointer = std::shared_ptr<NativeModelOutput>;
+
+// Why these tests have no device to compute on, in one sentence; empty once they have. Each program
+// has its own. Throws std::runtime_error where a device is there, but something else is missing.
+std::string device_problem();
+
+class CudaTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string problem = device_problem();
+    if (!problem.empty()) GTEST_SKIP() << problem;
+  }
+};
+
+// The device that the tests compute on.
+const Device kDevice{true, 0};
+
+inline DType dtype_of(SafetensorsDType dtype) {
+  switch (dtype) {
+    case SafetensorsDType::kF32:
+      return DType::kFloat32;
+    case SafetensorsDType::kI64:
+      return DType::kInt64;
+    case SafetensorsDType::kBool:
+      return DType::kBool;
+    default:
+      throw std::runtime_error("the recorded cases have no other type");
+  }
+}
+
+inline TensorPointer native(const std::vector<int64_t>& shape, DType dtype, const void* data) {
+  const auto tensor =
+      NativeTensor::create(shape.data(), static_cast<int>(shape.size()), static_cast<int>(dtype));
+  std::memcpy(tensor->data(), data, static_cast<size_t>(tensor->byte_size()));
+  return tensor;
+}
+
+inline std::vector<int64_t> shape_of(const NativeTensor& tensor) {
+  std::vector<int64_t> shape(static_cast<size_t>(tensor.dimensions()));
+  tensor.shape(shape.data());
+  return shape;
+}
+
+inline std::vector<double> numbers(const NativeTensor& tensor) {
+  EXPECT_EQ(static_cast<int>(DType::kFloat32), tensor.dtype());
+  const auto* first = static_cast<const float*>(tensor.data());
+  return {first, first + tensor.byte_size() / static_cast<int64_t>(sizeof(float))};
+}
+
+inline std::vector<double> numbers(const TensorEntry& entry) {
+  if (entry.dtype == SafetensorsDType::kF64) return testing::values<double>(entry);
+  const std::vector<float> values = testing::values<float>(entry);
+  return {values.begin(), values.end()};
+}
+
+inline bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// The number behind the dot of a name such as "hidden_states.3".
+inline int index_in(const std::string& name) { return std::stoi(name.substr(name.find('.') + 1)); }
+
+class RecordedCase {
+ public:
+  explicit RecordedCase(const std::filesystem::path& folder)
+      : folder_(folder),
+        json_(parse_json(read_bytes(folder / "case.json"), folder.string())),
+        inputs_((folder / "inputs.safetensors").string()),
+        outputs_((folder / "outputs.safetensors").string()) {}
+
+  const Json& json() const { return json_; }
+  const SafetensorsFile& outputs() const { return outputs_; }
+  std::string config() const { return read_bytes(folder_ / "config.json"); }
+
+  // The result in float64 where it was recorded, else in float32.
+  const TensorEntry& output(const std::string& name) const {
+    const TensorEntry* precise = outputs_.find(name + "_f64");
+    return precise != nullptr ? *precise : outputs_.tensor(name);
+  }
+
+  TensorPointer input(const std::string& argument) const {
+    const auto name = json_["call"].find(argument);
+    if (name == json_["call"].end()) return nullptr;
+    const TensorEntry& entry = inputs_.tensor(name->get<std::string>());
+    return native(entry.shape, dtype_of(entry.dtype), entry.data);
+  }
+
+  std::shared_ptr<NativeModel> load(const std::string& device, DType dtype) const {
+    return NativeModel::from_pretrained(json_["class"], folder_.string(), config(), false, false, 0,
+                                        false, static_cast<int>(dtype), device);
+  }
+
+  OutputPointer forward(const NativeModel& model, bool labels) const {
+    const Json& call = json_["call"];
+    return model.forward(input("input_features").get(), input("attention_mask").get(),
+                         input("mask_time_indices").get(), labels ? input("labels").get() : nullptr,
+                         call["output_hidden_states"].get<bool>(),
+                         call["output_attentions"].get<bool>(), 30.0, 0.4);
+  }
+
+ private:
+  std::filesystem::path folder_;
+  Json json_;
+  SafetensorsFile inputs_;
+  SafetensorsFile outputs_;
+};
+
+inline TensorPointer result(const NativeModelOutput& output, const std::string& name) {
+  if (name == "last_hidden_state") return output.last_hidden_state(-1);
+  if (name == "extract_features") return output.extract_features(-1);
+  if (name == "logits") return output.logits(-1);
+  if (name == "embeddings") return output.embeddings(-1);
+  if (name == "loss") return output.loss();
+  if (name.rfind("hidden_states.", 0) == 0) return output.hidden_state(index_in(name), -1);
+  if (name.rfind("attentions.", 0) == 0) return output.attention(index_in(name), -1);
+  throw std::runtime_error("a recorded output without a test: " + name);
+}
+
+inline void expect_close(const std::string& name, const TensorEntry& expected,
+                         const NativeTensor& actual, double tolerance) {
+  ASSERT_EQ(expected.shape, shape_of(actual)) << name;
+  const std::vector<double> wanted = numbers(expected);
+  const std::vector<double> found = numbers(actual);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (std::isinf(wanted[i])) {
+      ASSERT_EQ(wanted[i], found[i]) << name << " at " << i;
+    } else {
+      ASSERT_NEAR(wanted[i], found[i], tolerance) << name << " at " << i;
+    }
+  }
+}
+
+// The root of the mean square of the differences, over that of what is expected.
+inline double relative_error(const std::vector<double>& expected,
+                             const std::vector<double>& actual) {
+  double error = 0;
+  double power = 0;
+  for (size_t i = 0; i < expected.size(); ++i) {
+    error += (actual[i] - expected[i]) * (actual[i] - expected[i]);
+    power += expected[i] * expected[i];
+  }
+  return std::sqrt(error / power);
+}
+
+inline std::vector<std::filesystem::path> model_cases() {
+  std::vector<std::filesystem::path> folders;
+  for (const auto& entry : std::filesystem::directory_iterator(golden_group("models"))) {
+    folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+inline std::filesystem::path case_folder(const std::string& group, const std::string& name) {
+  return golden_dir() / group / name;
+}
+
+// A few of them: every kind of positions, every head, every adapter's part.
+inline std::vector<std::filesystem::path> chosen_cases() {
+  std::vector<std::filesystem::path> folders;
+  for (const char* name :
+       {"model_none_mask", "model_relative_key_mask", "model_relative_exceeds_max",
+        "model_rotary_mask", "adapter_ffn_proj_x2", "ctc_sum", "seqcls_weighted_mask",
+        "frame_weighted", "xvector_weighted"}) {
+    folders.push_back(case_folder("models", name));
+  }
+  return folders;
+}
+
+// Features of utterances of the given lengths, one after the other.
+inline Tensor random_features(const std::vector<int64_t>& lengths, int64_t width) {
+  int64_t total = 0;
+  for (const int64_t length : lengths) total += length;
+  return RandomParameters(7).get("features", {total, width}, Init::normal(1));
+}
+
+inline OutputPointer encode(const NativeModel& model, const Tensor& features,
+                            const std::vector<int64_t>& lengths) {
+  const auto input = native(features.shape(), DType::kFloat32, features.raw_data());
+  return model.encode(input.get(), lengths.data(), static_cast<int>(lengths.size()), -1, true,
+                      true);
+}
+
+// A recording, and what a model of the recorded cases hears in it.
+class RecordedSpeech {
+ public:
+  RecordedSpeech()
+      : json_(parse_json(read_bytes(folder_ / "case.json"), "case.json")),
+        extractor_(
+            NativeFeatureExtractor::create(read_bytes(folder_ / "preprocessor_config.json"))),
+        samples_(read_golden_wav(folder_ / "audio_0.wav")) {}
+
+  std::vector<int32_t> expected() const { return json_["predicted_ids"][0]; }
+
+  std::shared_ptr<NativeModel> load(DType dtype) const {
+    return NativeModel::from_pretrained(json_["class"], folder_.string(),
+                                        read_bytes(folder_ / "config.json"), false, false, 0, false,
+                                        static_cast<int>(dtype), kDevice.name());
+  }
+
+  std::vector<int32_t> best_path(const NativeModel& model) const {
+    std::vector<int32_t> path(expected().size());
+    jni::best_path(*extractor_, model, samples_.data(), static_cast<int64_t>(samples_.size()),
+                   path.data(), static_cast<int64_t>(path.size()));
+    return path;
+  }
+
+ private:
+  std::filesystem::path folder_ = case_folder("e2e", "ctc_plain");
+  Json json_;
+  std::shared_ptr<NativeFeatureExtractor> extractor_;
+  std::vector<float> samples_;
+};
+
+}  // namespace w2vbert::testing

@@ -1,0 +1,131 @@
+// What only the emulated device can tell or do.
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <pthread.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "cuda/emulated_libtorch.h"
+#include "models/cuda_test.h"
+#include "w2vbert/io/checkpoint.h"
+#include "w2vbert/models/pretrained_model.h"
+
+namespace w2vbert::testing {
+
+std::string device_problem() {
+  emulated_libtorch::install();
+  return "";
+}
+
+namespace {
+
+class EmulatedCudaTest : public CudaTest {};
+
+class EmulatedCudaModelTest : public CudaTest,
+                              public ::testing::WithParamInterface<std::filesystem::path> {};
+
+INSTANTIATE_TEST_SUITE_P(Golden, EmulatedCudaModelTest, ::testing::ValuesIn(chosen_cases()),
+                         [](const auto& test) { return test.param.filename().string(); });
+
+TEST_P(EmulatedCudaModelTest, TheHostDoesNotWaitInAForwardPass) {
+  const RecordedCase recorded(GetParam());
+  const GradMode mode(false);
+  const CheckpointFiles files(GetParam().string());
+  CheckpointOptions options;
+  options.device = kDevice;
+  CheckpointParameters source(files, options);
+  const Config config = parse_config(recorded.config());
+  const auto model = make_model(recorded.json()["class"], Scope(source, ""), config);
+  const std::vector<int64_t> lengths{17, 40};
+  const ModelInput input =
+      ragged_input(random_features(lengths, config.feature_projection_input_dim), lengths, config)
+          .to(kDevice, DType::kFloat32);
+  const int64_t before = emulated_libtorch::waits();
+  const HeadOutput output = model->forward(input, {});
+  EXPECT_EQ(before, emulated_libtorch::waits());
+  EXPECT_EQ(kDevice, output.base.last_hidden_state.device());
+}
+
+TEST_F(EmulatedCudaTest, OfSpeechOnlyTheTokensAreCopied) {
+  const RecordedSpeech speech;
+  const auto model = speech.load(DType::kFloat32);
+  const int64_t before = emulated_libtorch::waits();
+  speech.best_path(*model);
+  EXPECT_EQ(before + 1, emulated_libtorch::waits());
+}
+
+TEST_F(EmulatedCudaTest, ExhaustedMemoryLeavesTheModelUsable) {
+  const RecordedCase recorded(case_folder("models", "ctc_repeats"));
+  const auto model = recorded.load("cuda", DType::kFloat32);
+  const std::vector<double> before = numbers(*recorded.forward(*model, false)->logits(-1));
+  for (const int64_t bytes : {0, 2000}) {
+    emulated_libtorch::set_largest_allocation(bytes);
+    EXPECT_THROW(recorded.forward(*model, false), std::runtime_error) << bytes;
+    EXPECT_THROW(recorded.load("cuda", DType::kFloat32), std::runtime_error) << bytes;
+    emulated_libtorch::set_largest_allocation(-1);
+    EXPECT_EQ(before, numbers(*recorded.forward(*model, false)->logits(-1))) << bytes;
+  }
+}
+
+// Bytes that are allocated and not given back, all of the device's among them.
+int64_t bytes_in_use() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<int64_t>(info.uordblks + info.hblkhd);
+}
+
+TEST_F(EmulatedCudaTest, AClosedModelGivesItsMemoryBack) {
+  const RecordedCase recorded(case_folder("models", "ctc_repeats"));
+  const auto use = [&] {
+    const auto model = recorded.load("cuda", DType::kFloat32);
+    const OutputPointer output = recorded.forward(*model, true);
+    return bytes_in_use();
+  };
+  use();  // what the process makes once
+  const int64_t before = bytes_in_use();
+  const int64_t within = use();
+  const int64_t after = bytes_in_use();
+  int64_t size = 0;
+  for (const Json& parameter :
+       parse_json(recorded.load("cpu", DType::kFloat32)->parameters_json(), "parameters")) {
+    int64_t elements = 1;
+    for (const int64_t axis : parameter["shape"]) elements *= axis;
+    size += elements * dtype_size(DType::kFloat32);
+  }
+  EXPECT_GT(within - before, size);
+  EXPECT_LT(after - before, size / 20);
+}
+
+TEST_F(EmulatedCudaTest, AThreadOfASmallStackIsRefused) {
+  const RecordedCase recorded(case_folder("models", "ctc_repeats"));
+  const auto model = recorded.load("cuda", DType::kFloat32);
+  struct Call {
+    const RecordedCase& recorded;
+    const jni::NativeModel& model;
+    std::string message;
+  } call{recorded, *model, ""};
+  pthread_attr_t attributes;
+  ASSERT_EQ(0, pthread_attr_init(&attributes));
+  ASSERT_EQ(0, pthread_attr_setstacksize(&attributes, 448 * 1024));
+  pthread_t thread;
+  ASSERT_EQ(0, pthread_create(
+                   &thread, &attributes,
+                   [](void* pointer) -> void* {
+                     Call& made = *static_cast<Call*>(pointer);
+                     try {
+                       made.recorded.forward(made.model, false);
+                     } catch (const std::runtime_error& e) {
+                       made.message = e.what();
+                     }
+                     return nullptr;
+                   },
+                   &call));
+  ASSERT_EQ(0, pthread_join(thread, nullptr));
+  pthread_attr_destroy(&attributes);
+  EXPECT_NE(std::string::npos, call.message.find("bytes of stack left; expected at least 524288"))
+      << call.message;
+}
+
+}  // namespace
+}  // namespace w2vbert::testing
