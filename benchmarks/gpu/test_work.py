@@ -4,6 +4,7 @@ import pathlib
 import tempfile
 import unittest
 
+import run
 import work
 
 
@@ -95,6 +96,18 @@ class TimingTableTest(unittest.TestCase):
     def test_a_case_without_ceilings_has_no_shares(self):
         (row,) = work.timing_rows(self.results[2:])
         self.assertNotIn("matrix_share", row)
+
+
+class DeviceTestsTest(unittest.TestCase):
+    def test_passed_tests_of_all_programs_are_counted(self):
+        output = "[  PASSED  ] 12 tests.\n[  SKIPPED ] 2 tests, listed below:\n[  PASSED  ] 1 test."
+        self.assertEqual(run.count_tests(output), [13, 2])
+
+    def test_none_may_be_skipped_on_a_device(self):
+        self.assertEqual(run.count_on_device("[  PASSED  ] 95 tests."), 95)
+        for output in ("", "[  PASSED  ] 0 tests.", "[  PASSED  ] 9 tests.\n[  SKIPPED ] 1 test"):
+            with self.assertRaisesRegex(run.Stopped, "on the device"):
+                run.count_on_device(output)
 
 
 if __name__ == "__main__":
