@@ -2,6 +2,7 @@
 // the device, which leaves only the hardware itself untested, the other one needs a GPU.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string>
@@ -14,6 +15,47 @@
 
 namespace w2vbert::testing {
 namespace {
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// The number behind the dot of a name such as "hidden_states.3".
+int index_in(const std::string& name) { return std::stoi(name.substr(name.find('.') + 1)); }
+
+TensorPointer result(const NativeModelOutput& output, const std::string& name) {
+  if (name == "last_hidden_state") return output.last_hidden_state(-1);
+  if (name == "extract_features") return output.extract_features(-1);
+  if (name == "logits") return output.logits(-1);
+  if (name == "embeddings") return output.embeddings(-1);
+  if (name == "loss") return output.loss();
+  if (name.rfind("hidden_states.", 0) == 0) return output.hidden_state(index_in(name), -1);
+  if (name.rfind("attentions.", 0) == 0) return output.attention(index_in(name), -1);
+  throw std::runtime_error("a recorded output without a test: " + name);
+}
+
+void expect_close(const std::string& name, const TensorEntry& expected, const NativeTensor& actual,
+                  double tolerance) {
+  ASSERT_EQ(expected.shape, shape_of(actual)) << name;
+  const std::vector<double> wanted = numbers(expected);
+  const std::vector<double> found = numbers(actual);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (std::isinf(wanted[i])) {
+      ASSERT_EQ(wanted[i], found[i]) << name << " at " << i;
+    } else {
+      ASSERT_NEAR(wanted[i], found[i], tolerance) << name << " at " << i;
+    }
+  }
+}
+
+std::vector<std::filesystem::path> model_cases() {
+  std::vector<std::filesystem::path> folders;
+  for (const auto& entry : std::filesystem::directory_iterator(golden_group("models"))) {
+    folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
 
 class CudaModelTest : public CudaTest,
                       public ::testing::WithParamInterface<std::filesystem::path> {};

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -84,13 +83,6 @@ inline std::vector<double> numbers(const TensorEntry& entry) {
   return {values.begin(), values.end()};
 }
 
-inline bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-// The number behind the dot of a name such as "hidden_states.3".
-inline int index_in(const std::string& name) { return std::stoi(name.substr(name.find('.') + 1)); }
-
 class RecordedCase {
  public:
   explicit RecordedCase(const std::filesystem::path& folder)
@@ -136,31 +128,6 @@ class RecordedCase {
   SafetensorsFile outputs_;
 };
 
-inline TensorPointer result(const NativeModelOutput& output, const std::string& name) {
-  if (name == "last_hidden_state") return output.last_hidden_state(-1);
-  if (name == "extract_features") return output.extract_features(-1);
-  if (name == "logits") return output.logits(-1);
-  if (name == "embeddings") return output.embeddings(-1);
-  if (name == "loss") return output.loss();
-  if (name.rfind("hidden_states.", 0) == 0) return output.hidden_state(index_in(name), -1);
-  if (name.rfind("attentions.", 0) == 0) return output.attention(index_in(name), -1);
-  throw std::runtime_error("a recorded output without a test: " + name);
-}
-
-inline void expect_close(const std::string& name, const TensorEntry& expected,
-                         const NativeTensor& actual, double tolerance) {
-  ASSERT_EQ(expected.shape, shape_of(actual)) << name;
-  const std::vector<double> wanted = numbers(expected);
-  const std::vector<double> found = numbers(actual);
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    if (std::isinf(wanted[i])) {
-      ASSERT_EQ(wanted[i], found[i]) << name << " at " << i;
-    } else {
-      ASSERT_NEAR(wanted[i], found[i], tolerance) << name << " at " << i;
-    }
-  }
-}
-
 // The root of the mean square of the differences, over that of what is expected.
 inline double relative_error(const std::vector<double>& expected,
                              const std::vector<double>& actual) {
@@ -171,15 +138,6 @@ inline double relative_error(const std::vector<double>& expected,
     power += expected[i] * expected[i];
   }
   return std::sqrt(error / power);
-}
-
-inline std::vector<std::filesystem::path> model_cases() {
-  std::vector<std::filesystem::path> folders;
-  for (const auto& entry : std::filesystem::directory_iterator(golden_group("models"))) {
-    folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
 }
 
 inline std::filesystem::path case_folder(const std::string& group, const std::string& name) {
