@@ -6,8 +6,8 @@ usage: verify_transformers.py [--model FOLDER] [RECORDING...]
 FOLDER is what w2vbert finetune wrote, or pack.sh (default: the default model); recordings are 16 kHz
 WAV of one channel and 16 bits (default: those of this module). Needs torch and transformers. Runs
 java/cli/target/w2vbert, or the command that the environment variable W2VBERT names. Prints both texts
-of each recording; the status is 1 if a text differs, or transformers misses or does not know a
-parameter.
+of each recording, by the best path; the status is 1 if a text differs, or transformers misses or does
+not know a parameter.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def main():
     for line in different:
         print(line)
     measure.MODEL = arguments.model
-    ours = measure.w2vbert("transcribe", *recordings)
+    ours = measure.w2vbert("transcribe", "--best-path", *recordings)
     for path, transcript in zip(recordings, ours, strict=True):
         text = transcribe(processor, model, path)
         same = text == transcript["text"]
