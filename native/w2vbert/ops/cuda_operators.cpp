@@ -15,6 +15,11 @@ aten::Boxable number(const std::optional<Activation>& activation) {
   return {activation ? static_cast<int64_t>(*activation) : int64_t{-1}};
 }
 
+// Of LinearOutput: not used without a residual.
+aten::Boxable scale(const LinearOutput& output) {
+  return {output.residual.defined() ? output.scale : 1.0};
+}
+
 }  // namespace
 
 bool has_cuda_operators(const Tensor& x) {
@@ -26,7 +31,7 @@ namespace cuda_operators {
 Tensor finish(const Tensor& y, const Tensor& bias, const LinearOutput& output) {
   return aten::call(
       "w2vbert::finish", "",
-      {{y}, optional(bias), optional(output.residual), {output.scale}, number(output.activation)});
+      {{y}, optional(bias), optional(output.residual), scale(output), number(output.activation)});
 }
 
 LinearInput finish_and_normalize(const Tensor& y, const Tensor& bias, const LinearOutput& output,
@@ -35,7 +40,7 @@ LinearInput finish_and_normalize(const Tensor& y, const Tensor& bias, const Line
                                                    {{y},
                                                     optional(bias),
                                                     optional(output.residual),
-                                                    {output.scale},
+                                                    scale(output),
                                                     number(output.activation),
                                                     {reader.norm->weight},
                                                     {reader.norm->bias},
