@@ -52,13 +52,16 @@ final class DecodingArguments {
   @Option(
       names = "--lm-weight",
       paramLabel = "X",
-      description = "Multiplies the language model's log-probability (0.5).")
+      description =
+          "Multiplies the language model's log-probability (as the model's folder says, or 0.5).")
   private Double languageModelWeight;
 
   @Option(
       names = "--word-bonus",
       paramLabel = "X",
-      description = "Added for every word, since a language model prefers few (1.5).")
+      description =
+          "Added for every word, since a language model prefers few (as the model's folder says, or"
+              + " 1.5).")
   private Double wordBonus;
 
   @Option(
@@ -80,14 +83,25 @@ final class DecodingArguments {
   private Double hotWordWeight;
 
   /** A beam search for a model that is not open yet. */
-  record Search(UnaryOperator<BeamOptions> options, NgramModel languageModel, HotWords hotWords) {
+  record Search(
+      UnaryOperator<BeamOptions> options,
+      NgramModel languageModel,
+      List<String> weightNames,
+      HotWords hotWords) {
     /**
-     * @throws IllegalArgumentException if a hot word has a character that the model does not know
+     * @throws IllegalArgumentException if a hot word has a character that the model does not know,
+     *     or there is no language model to be weighed
      */
     BeamSearchDecoder over(Transcriber transcriber) {
       BeamSearchDecoder decoder = transcriber.beamSearch();
       if (languageModel != null) { // the folder's weights belong to the folder's model
         decoder = decoder.withOptions(BeamOptions.DEFAULT).withModel(languageModel);
+      }
+      if (!decoder.hasModel() && !weightNames.isEmpty()) {
+        throw new IllegalArgumentException(
+            weightNames.get(0)
+                + " has no effect without a language model; none lies in the model's folder, name"
+                + " one with --lm");
       }
       return decoder.withOptions(options.apply(decoder.options())).withHotWords(hotWords);
     }
@@ -105,8 +119,6 @@ final class DecodingArguments {
 
   /** Checks the options. */
   void check(FilesCommand command) {
-    command.requireEffect("--lm-weight", languageModelWeight, languageModel != null, "--lm");
-    command.requireEffect("--word-bonus", wordBonus, languageModel != null, "--lm");
     command.requireEffect(
         "--hotword-weight", hotWordWeight, hasHotWords(), "--hotword or --hotwords-file");
     for (String phrase : hotWords) {
@@ -123,7 +135,23 @@ final class DecodingArguments {
   }
 
   private boolean searches() {
-    return beam != null || nBest != null || languageModel != null || hasHotWords();
+    return beam != null
+        || nBest != null
+        || languageModel != null
+        || !weightNames().isEmpty()
+        || hasHotWords();
+  }
+
+  /** The options given that weigh a language model. */
+  private List<String> weightNames() {
+    List<String> names = new ArrayList<>();
+    if (languageModelWeight != null) {
+      names.add("--lm-weight");
+    }
+    if (wordBonus != null) {
+      names.add("--word-bonus");
+    }
+    return names;
   }
 
   private BeamOptions change(FilesCommand command, BeamOptions given) {
@@ -146,6 +174,7 @@ final class DecodingArguments {
         hotWordsFile == null ? new LinkedHashMap<>() : HotWordsFile.read(hotWordsFile);
     hotWords.forEach(phrase -> phrases.put(phrase, 1.0));
     NgramModel model = languageModel == null ? null : NgramModel.read(languageModel);
-    return new Search(options -> change(command, options), model, new HotWords(phrases));
+    return new Search(
+        options -> change(command, options), model, weightNames(), new HotWords(phrases));
   }
 }

@@ -86,8 +86,6 @@ class MainTest {
         "transcribe a.wav --beam 5 --lm x --beam 6 | option '--beam' should be specified only once",
         "transcribe a.wav --batch 5 --batch 6 | option '--batch' (N) should be specified only once",
         "transcribe a.wav --n-best 0 | --n-best 0: nBest is 0, expected at least 1",
-        "transcribe a.wav --lm-weight 1 | --lm-weight has no effect without --lm",
-        "transcribe a.wav --word-bonus 1 | --word-bonus has no effect without --lm",
         "transcribe a.wav --lm x --lm-weight -1 | --lm-weight -1.0: modelWeight is -1.0, expected",
         "transcribe a.wav --hotword-weight 1 | --hotword-weight has no effect without --hotword or",
         "align a.wav | Missing required argument (specify one of these): (--text=TEXT",

@@ -38,6 +38,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What options of transcribe do is what the API does. */
 class TranscribeOptionsTest {
@@ -266,6 +267,9 @@ class TranscribeOptionsTest {
         transcribe(CLIP, "--lm", arpa, "--lm-weight", 3, "--word-bonus", 20, "--beam", 2),
         Cli.run("transcribe", CLIP, "--model", model, "--beam", 2).out());
     assertEquals(
+        transcribe(CLIP, "--lm", arpa, "--lm-weight", 3, "--word-bonus", 1.5),
+        Cli.run("transcribe", CLIP, "--model", model, "--word-bonus", 1.5).out());
+    assertEquals(
         transcribe(CLIP, "--lm", arpa),
         Cli.run("transcribe", CLIP, "--model", model, "--lm", arpa).out());
 
@@ -288,6 +292,16 @@ class TranscribeOptionsTest {
         new ArrayList<>(List.of("evaluate", "--model", model, "--data", manifest, "--json"));
     arguments.addAll(List.of(options));
     return Cli.JSON.readTree(Cli.run(arguments.toArray()).out()).at("/WER/rate").asDouble();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--lm-weight", "--word-bonus"})
+  void weightsNeedALanguageModel(String option) {
+    Cli.Result result = Cli.run("transcribe", CLIP, "--model", Cli.PLAIN, option, 1);
+    assertEquals(2, result.status());
+    assertTrue(
+        result.err().startsWith("w2vbert: " + option + " has no effect without a language model"),
+        result.err());
   }
 
   @Test
