@@ -108,7 +108,7 @@ public final class CudaEvent implements AutoCloseable {
   /**
    * The time between two marks, on the device; CUDA resolves about half a microsecond.
    *
-   * @throws IllegalArgumentException if `start` is of another device
+   * @throws IllegalArgumentException if {@code start} is of another device
    * @throws IllegalStateException if one of the two is closed, was never recorded or is not done
    * @throws io.github.w2vbert.W2vBertException if work on the device failed
    */

@@ -56,7 +56,7 @@ final class DriverHandle {
   private final Cleaner.Cleanable ownership;
   private volatile boolean closed;
 
-  /** `free` must not hold the owner. */
+  /** {@code free} must not hold the owner. */
   DriverHandle(Object owner, long address, LongConsumer free) {
     ownerName = owner.getClass().getSimpleName();
     shared = new Shared(address, free);
@@ -85,7 +85,7 @@ final class DriverHandle {
     }
   }
 
-  /** Keeps what is at the address as long as `user` is reachable. */
+  /** Keeps what is at the address as long as {@code user} is reachable. */
   void keepFor(Object user) {
     retain();
     Shared used = shared;

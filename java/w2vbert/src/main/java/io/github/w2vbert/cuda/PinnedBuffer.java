@@ -34,7 +34,7 @@ public final class PinnedBuffer implements AutoCloseable {
    *
    * @param device in whose context it is made
    * @param bytes at least 1 and less than 2 GiB
-   * @throws IllegalArgumentException if there is no such device or `bytes` is out of range
+   * @throws IllegalArgumentException if there is no such device or {@code bytes} is out of range
    * @throws io.github.w2vbert.W2vBertException if there is not as much memory that can be locked,
    *     or CUDA cannot be used
    */
