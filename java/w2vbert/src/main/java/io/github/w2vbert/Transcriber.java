@@ -11,7 +11,6 @@ import io.github.w2vbert.hub.HubClient;
 import io.github.w2vbert.internal.Spacing;
 import io.github.w2vbert.transcript.Transcript;
 import io.github.w2vbert.transcript.Word;
-import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -84,8 +83,6 @@ public final class Transcriber implements AutoCloseable {
           BeamSearchDecoder.fromPretrained(
               directory, processor.tokenizer(), model.config().vocabSize());
       return made.keep(new Transcriber(processor, model, true, beamSearch));
-    } catch (IOException e) {
-      throw new W2vBertException("the language model in " + directory + " cannot be read: " + e, e);
     }
   }
 

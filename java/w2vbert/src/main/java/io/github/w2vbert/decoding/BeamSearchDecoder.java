@@ -1,6 +1,7 @@
 package io.github.w2vbert.decoding;
 
 import io.github.w2vbert.Tokenizer;
+import io.github.w2vbert.W2vBertException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -92,11 +93,15 @@ public final class BeamSearchDecoder implements CtcDecoder {
    * nothing else counts as one without a language model.
    *
    * @throws IllegalArgumentException also if there are several ARPA files, or a file is malformed
-   * @throws IOException if a file cannot be read
+   * @throws W2vBertException if a file cannot be read
    */
-  public static BeamSearchDecoder fromPretrained(Path directory, Tokenizer tokenizer, int size)
-      throws IOException {
-    return LanguageModelFiles.addTo(of(tokenizer, size), directory.resolve("language_model"));
+  public static BeamSearchDecoder fromPretrained(Path directory, Tokenizer tokenizer, int size) {
+    BeamSearchDecoder decoder = of(tokenizer, size);
+    try {
+      return LanguageModelFiles.addTo(decoder, directory.resolve("language_model"));
+    } catch (IOException e) {
+      throw new W2vBertException("the language model in " + directory + " cannot be read: " + e, e);
+    }
   }
 
   private static BeamSearchDecoder of(TokenTexts texts) {

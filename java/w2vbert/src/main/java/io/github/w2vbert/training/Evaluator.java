@@ -7,7 +7,6 @@ import io.github.w2vbert.W2vBertException;
 import io.github.w2vbert.Wav2Vec2BertConfig;
 import io.github.w2vbert.decoding.BeamSearchDecoder;
 import io.github.w2vbert.decoding.CtcDecoder;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -88,13 +87,9 @@ public final class Evaluator implements AutoCloseable {
 
   private static CtcDecoder languageModel(
       Path model, Tokenizer tokenizer, Wav2Vec2BertConfig config) {
-    try {
-      BeamSearchDecoder decoder =
-          BeamSearchDecoder.fromPretrained(model, tokenizer, config.vocabSize());
-      return decoder.hasModel() ? decoder : null;
-    } catch (IOException e) {
-      throw new W2vBertException("the language model in " + model + " cannot be read: " + e, e);
-    }
+    BeamSearchDecoder decoder =
+        BeamSearchDecoder.fromPretrained(model, tokenizer, config.vocabSize());
+    return decoder.hasModel() ? decoder : null;
   }
 
   /**
