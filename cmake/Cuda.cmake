@@ -43,6 +43,7 @@ if(W2VBERT_CUDA_FOUND)
     w2vbert/ops/checks.cpp
     w2vbert/ops/cpu/fbank_plan.cpp
     w2vbert/ops/cuda/causal_depthwise_conv1d.cu
+    w2vbert/ops/cuda/conv_windows.cu
     w2vbert/ops/cuda/ctc_greedy.cu
     w2vbert/ops/cuda/fbank.cu
     w2vbert/ops/cuda/finish_rows.cu

@@ -11,6 +11,8 @@
 #include "models/cuda_test.h"
 #include "w2vbert/io/checkpoint.h"
 #include "w2vbert/models/pretrained_model.h"
+#include "w2vbert/modules/adapter.h"
+#include "w2vbert/torch/aten.h"
 
 namespace w2vbert::testing {
 
@@ -46,6 +48,36 @@ TEST_P(EmulatedCudaModelTest, TheHostDoesNotWaitInAForwardPass) {
   const HeadOutput output = model->forward(input, {});
   EXPECT_EQ(before, emulated_libtorch::waits());
   EXPECT_EQ(kDevice, output.base.last_hidden_state.device());
+}
+
+TEST_F(EmulatedCudaTest, AnAdapterReadsItsLengthsFromTheDevice) {
+  const auto folder = case_folder("models", "adapter_ffn_proj_x2");
+  const GradMode mode(false);
+  const CheckpointFiles files(folder.string());
+  CheckpointOptions options;
+  options.device = kDevice;
+  CheckpointParameters source(files, options);
+  const Config config = parse_config(RecordedCase(folder).config());
+  const Adapter adapter(Scope(source, "") / "adapter", config);
+  const std::vector<int64_t> lengths{17, 1, 40};
+  const Layout layout = Layout::ragged(lengths).to(kDevice);
+  Layout most = Layout::ragged({20, 20, 41});
+  const Tensor x = random_features({most.total()}, config.hidden_size);
+  const Adapter::Output expected =
+      adapter(aten::contiguous(aten::narrow(x, 0, 0, layout.total())).to(kDevice), layout, nullptr);
+  // As in a recorded pass: more memory than rows, which the device alone knows.
+  most.offsets_tensor = layout.offsets_tensor;
+  const Adapter::Output actual = adapter(x.to(kDevice), most, nullptr);
+  const Tensor offsets = actual.layout.offsets_tensor.to({});
+  ASSERT_EQ(
+      expected.layout.offsets,
+      std::vector<int64_t>(offsets.data<int64_t>(), offsets.data<int64_t>() + offsets.numel()));
+  ASSERT_GT(actual.hidden.size(0), expected.hidden.size(0));
+  const Tensor wanted = expected.hidden.to({});
+  const Tensor found = actual.hidden.to({});
+  for (int64_t i = 0; i < wanted.numel(); ++i) {
+    ASSERT_NEAR(wanted.data<float>()[i], found.data<float>()[i], 1e-5) << "element " << i;
+  }
 }
 
 TEST_F(EmulatedCudaTest, OfSpeechOnlyTheTokensAreCopied) {

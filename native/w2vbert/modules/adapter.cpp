@@ -2,6 +2,7 @@
 
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "w2vbert/ops/linear.h"
 #include "w2vbert/torch/aten.h"
@@ -22,16 +23,17 @@ Tensor first_rows(const Layout& layout, const std::vector<int64_t>& lengths) {
 }
 
 // For every output row of a convolution its input rows, one after the other: int64 [output.total()
-// * kernel]. A row of the padding, stride / 2 at both ends of an utterance, is input.total().
-Tensor windows_of(const Layout& input, const Layout& output, int64_t kernel, int64_t stride) {
-  Tensor index = Tensor::empty({output.total() * kernel}, DType::kInt64);
+// * kernel]. A row of the padding is input.total().
+Tensor windows_of(const Layout& input, const Layout& output,
+                  const ops::cuda_operators::Conv& conv) {
+  Tensor index = Tensor::empty({output.total() * conv.kernel}, DType::kInt64);
   int64_t* next = index.data<int64_t>();
   for (size_t u = 0; u + 1 < output.offsets.size(); ++u) {
     const int64_t begin = input.offsets[u];
     const int64_t end = input.offsets[u + 1];
     for (int64_t t = 0; t < output.length(static_cast<int64_t>(u)); ++t) {
-      for (int64_t k = 0; k < kernel; ++k) {
-        const int64_t row = begin + t * stride - stride / 2 + k;
+      for (int64_t k = 0; k < conv.kernel; ++k) {
+        const int64_t row = begin + t * conv.stride - conv.padding + k;
         *next++ = row >= begin && row < end ? row : input.total();
       }
     }
@@ -41,39 +43,46 @@ Tensor windows_of(const Layout& input, const Layout& output, int64_t kernel, int
 
 }  // namespace
 
-StridedConv1d::StridedConv1d(const Scope& scope, const Config& config, int64_t in, int64_t out)
-    : weight(scope.get("weight", {out, in, config.adapter_kernel_size},
-                       Init::kaiming(in * config.adapter_kernel_size))),
-      bias(scope.get("bias", {out}, Init::fan_in_uniform(in * config.adapter_kernel_size))) {}
+GatedConv1d::GatedConv1d(const Scope& scope, const Config& config, int64_t size)
+    : weight(scope.get("weight", {2 * size, size, config.adapter_kernel_size},
+                       Init::kaiming(size * config.adapter_kernel_size))),
+      bias(scope.get("bias", {2 * size}, Init::fan_in_uniform(size * config.adapter_kernel_size))) {
+}
 
-Tensor StridedConv1d::operator()(const Tensor& x, const Tensor& windows) const {
-  const int64_t in = weight.size(1);
+Tensor GatedConv1d::operator()(const Tensor& x, const ConvWindows& windows) const {
+  const int64_t size = weight.size(1);
   const int64_t kernel = weight.size(2);
-  const int64_t total = windows.numel() / kernel;
-  const Tensor extended = aten::cat({x, Tensor::zeros({1, in}, x.dtype(), x.device())}, 0);
-  const Tensor rows = aten::reshape(aten::index_select(extended, 0, windows), {total, kernel, in});
-  return ops::linear({aten::reshape(aten::transpose(rows, 1, 2), {total, in * kernel})},
-                     {aten::reshape(weight, {weight.size(0), in * kernel}), bias});
+  const ops::LinearParameters product{aten::reshape(weight, {2 * size, size * kernel}), bias};
+  if (!windows.rows.defined()) {
+    return ops::gated_linear(
+        {ops::cuda_operators::conv_windows(x, windows.offsets, windows.output_offsets,
+                                           windows.output_rows, windows.conv, true)},
+        product);
+  }
+  const int64_t total = windows.output_rows;
+  const Tensor extended = aten::cat({x, Tensor::zeros({1, size}, x.dtype(), x.device())}, 0);
+  const Tensor rows =
+      aten::reshape(aten::index_select(extended, 0, windows.rows), {total, kernel, size});
+  const Tensor by_channel = aten::reshape(aten::transpose(rows, 1, 2), {total, size * kernel});
+  return aten::glu(ops::linear({by_channel}, product), -1);
 }
 
 AdapterLayer::AdapterLayer(const Scope& scope, const Config& config)
     : residual_layer_norm(scope / "residual_layer_norm", config.output_hidden_size,
                           config.layer_norm_eps),
-      residual_conv(scope / "residual_conv", config, config.output_hidden_size,
-                    2 * config.output_hidden_size),
+      residual_conv(scope / "residual_conv", config, config.output_hidden_size),
       self_attn_layer_norm(scope / "self_attn_layer_norm", config.output_hidden_size,
                            config.layer_norm_eps),
-      self_attn_conv(scope / "self_attn_conv", config, config.output_hidden_size,
-                     2 * config.output_hidden_size),
+      self_attn_conv(scope / "self_attn_conv", config, config.output_hidden_size),
       self_attn(scope / "self_attn", config, config.output_hidden_size, PositionEmbeddings::kNone,
                 config.conformer_conv_dropout),
       ffn_layer_norm(scope / "ffn_layer_norm", config.output_hidden_size, config.layer_norm_eps),
       ffn(scope / "ffn", config, config.output_hidden_size, config.adapter_act) {}
 
-Tensor AdapterLayer::operator()(const Tensor& x, const Tensor& windows, const Layout& output,
+Tensor AdapterLayer::operator()(const Tensor& x, const ConvWindows& windows, const Layout& output,
                                 TrainingPass* training) const {
-  const Tensor residual = aten::glu(residual_conv(residual_layer_norm(x), windows), -1);
-  const Tensor shortened = aten::glu(self_attn_conv(self_attn_layer_norm(x), windows), -1);
+  const Tensor residual = residual_conv(residual_layer_norm(x), windows);
+  const Tensor shortened = self_attn_conv(self_attn_layer_norm(x), windows);
   const ops::LinearInput hidden = self_attn({shortened}, output, Tensor(), false, residual,
                                             {Tensor(), &ffn_layer_norm}, training)
                                       .hidden;
@@ -96,7 +105,11 @@ Adapter::Output Adapter::operator()(const Tensor& x, const Layout& layout,
                                     TrainingPass* training) const {
   Output output{proj ? (*proj_layer_norm)((*proj)(x)) : x, layout};
   std::vector<int64_t> valid = layout.valid_lengths();
+  const int64_t stride = config.adapter_stride;
+  const ops::cuda_operators::Conv conv{config.adapter_kernel_size, stride, 1, stride / 2};
+  int64_t layers_so_far = 0;
   for (const AdapterLayer& layer : layers) {
+    ++layers_so_far;
     for (int64_t& n : valid) n = config.adapter_layer_output_length(n);
     if (training != nullptr && training->drops_layer(config.layerdrop)) continue;
     std::vector<int64_t> lengths;
@@ -114,11 +127,21 @@ Adapter::Output Adapter::operator()(const Tensor& x, const Layout& layout,
     if (layout.valid.defined()) {
       shorter.set_valid(first_rows(shorter, valid));
     }
-    const Tensor windows =
-        windows_of(output.layout, shorter, config.adapter_kernel_size, config.adapter_stride);
-    const Device device = x.device();
-    output.layout = shorter.to(device);
-    output.hidden = layer(output.hidden, windows.to(device), output.layout, training);
+    ConvWindows windows{Tensor(), output.layout.offsets_tensor, Tensor(), shorter.total(), conv};
+    if (training == nullptr && ops::has_cuda_operators(x)) {
+      shorter.offsets_tensor = ops::cuda_operators::conv_offsets(windows.offsets, conv);
+      if (layout.valid.defined()) {
+        shorter.valid = ops::cuda_operators::adapter_valid(layout.valid, layout.offsets_tensor,
+                                                           shorter.offsets_tensor, shorter.total(),
+                                                           conv, layers_so_far);
+      }
+    } else {
+      windows.rows = windows_of(output.layout, shorter, conv).to(x.device());
+      shorter = shorter.to(x.device());
+    }
+    windows.output_offsets = shorter.offsets_tensor;
+    output.layout = std::move(shorter);
+    output.hidden = layer(output.hidden, windows, output.layout, training);
   }
   return output;
 }

@@ -63,6 +63,10 @@ Tensor normalize(const LinearInput& input) {
                      optional(input.valid)});
 }
 
+Tensor gate(const Tensor& y, const Tensor& bias) {
+  return aten::call("w2vbert::gate", "", {{y}, optional(bias)});
+}
+
 Tensor gated_causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tensor& offsets) {
   return aten::call("w2vbert::gated_causal_depthwise_conv1d", "", {{x}, {weight}, {offsets}});
 }
@@ -118,6 +122,32 @@ Tensor fbank_features(const Tensor& samples, const FbankClips& clips, int64_t nu
 
 Tensor best_tokens(const Tensor& logits) {
   return aten::call("w2vbert::best_tokens", "", {{logits}});
+}
+
+Tensor conv_offsets(const Tensor& offsets, const Conv& conv) {
+  return aten::call("w2vbert::conv_offsets", "",
+                    {{offsets}, {conv.kernel}, {conv.stride}, {conv.dilation}, {conv.padding}});
+}
+
+Tensor conv_windows(const Tensor& x, const Tensor& offsets, const Tensor& output_offsets,
+                    int64_t rows, const Conv& conv, bool channels_first) {
+  return aten::call("w2vbert::conv_windows", "",
+                    {{x},
+                     {offsets},
+                     {output_offsets},
+                     {rows},
+                     {conv.kernel},
+                     {conv.stride},
+                     {conv.dilation},
+                     {conv.padding},
+                     {channels_first}});
+}
+
+Tensor adapter_valid(const Tensor& valid, const Tensor& offsets, const Tensor& output_offsets,
+                     int64_t rows, const Conv& conv, int64_t layers) {
+  return aten::call(
+      "w2vbert::adapter_valid", "",
+      {{valid}, {offsets}, {output_offsets}, {rows}, {conv.kernel}, {conv.stride}, {layers}});
 }
 
 }  // namespace cuda_operators

@@ -22,6 +22,9 @@ LinearInput finish_and_normalize(const Tensor& y, const Tensor& bias, const Line
 // The rows of an input with a norm.
 Tensor normalize(const LinearInput& input);
 
+// The first half of each row of y + bias times the sigmoid of its second half.
+Tensor gate(const Tensor& y, const Tensor& bias);
+
 // causal_depthwise_conv1d of the first half of each row of x times the sigmoid of its second half.
 Tensor gated_causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tensor& offsets);
 
@@ -49,6 +52,27 @@ Tensor fbank_features(const Tensor& samples, const FbankClips& clips, int64_t nu
 
 // The most probable token of every row of logits [rows, tokens], the first of equals: int32 [rows].
 Tensor best_tokens(const Tensor& logits);
+
+// A convolution over the time of each utterance, without its weights.
+struct Conv {
+  int64_t kernel;
+  int64_t stride;
+  int64_t dilation;
+  int64_t padding;  // rows of zeros at either end of an utterance
+};
+
+// The offsets of a convolution's output rows. An utterance too short for it has none.
+Tensor conv_offsets(const Tensor& offsets, const Conv& conv);
+
+// The rows of x that each output row reads: [rows, channels * kernel] if `channels_first`, else
+// [rows, kernel * channels]. There may be more rows than output_offsets tell: they are zero.
+Tensor conv_windows(const Tensor& x, const Tensor& offsets, const Tensor& output_offsets,
+                    int64_t rows, const Conv& conv, bool channels_first);
+
+// Of bool `valid` at `offsets`, what `layers` layers of an adapter leave, of which the last one's
+// output is at output_offsets: bool [rows], see Adapter.
+Tensor adapter_valid(const Tensor& valid, const Tensor& offsets, const Tensor& output_offsets,
+                     int64_t rows, const Conv& conv, int64_t layers);
 
 }  // namespace cuda_operators
 }  // namespace w2vbert::ops

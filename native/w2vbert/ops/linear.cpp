@@ -508,6 +508,9 @@ Tensor gated_linear(const LinearInput& input, const LinearParameters& layer) {
     return aten::glu(record(*tape, input, {&layer})[0], -1);
   }
   if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, true, {});
+  if (has_cuda_operators(input.x)) {
+    return cuda_operators::gate(cuda_product(input, layer, false), layer.bias);
+  }
   return aten::glu(linear(input, layer), -1);
 }
 

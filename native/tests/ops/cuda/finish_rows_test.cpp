@@ -220,5 +220,41 @@ TEST(CudaFinishRowsLongestTest, TheLongestRowFits) {
   expect_matches_reference<float>(1, kFinishRowsMostColumns, {});
 }
 
+template <typename T>
+void expect_gates_as_reference(int64_t size, bool with_bias) {
+  constexpr int64_t kRows = 3;
+  GuardedArray<T> y(rounded<T>(random_values(static_cast<size_t>(kRows * 2 * size), 1)));
+  GuardedArray<T> bias(rounded<T>(random_values(static_cast<size_t>(2 * size), 2)));
+  GuardedArray<T> out(static_cast<size_t>(kRows * size));
+  gate_rows(GateRowsParams<T>{y.data(), with_bias ? bias.data() : nullptr, out.data(), kRows, size},
+            Stream());
+  const std::vector<float> from = widened(y.values());
+  const std::vector<float> offset = widened(bias.values());
+  const std::vector<float> actual = widened(out.values());
+  for (int64_t row = 0; row < kRows; ++row) {
+    for (int64_t c = 0; c < size; ++c) {
+      const auto value = [&](int64_t column) {
+        return double{from[static_cast<size_t>(row * 2 * size + column)]} +
+               (with_bias ? double{offset[static_cast<size_t>(column)]} : 0.0);
+      };
+      const double expected = value(c) / (1 + std::exp(-value(size + c)));
+      ASSERT_NEAR(expected, actual[static_cast<size_t>(row * size + c)],
+                  1e-6 + last_place<T>() * std::abs(expected))
+          << row << " " << c;
+    }
+  }
+}
+
+TEST(CudaGateRowsTest, MatchesReference) {
+  for (const int64_t size : {1, 7, 8, 64, 1032}) {
+    for (const bool with_bias : {false, true}) {
+      SCOPED_TRACE(std::to_string(size) + " columns");
+      expect_gates_as_reference<float>(size, with_bias);
+      expect_gates_as_reference<Float16>(size, with_bias);
+      expect_gates_as_reference<BFloat16>(size, with_bias);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace w2vbert::cuda

@@ -133,6 +133,28 @@ std::tuple<Tensor, Tensor> finish_and_normalize(const Tensor& y, const OptionalT
   return run("finish_and_normalize", y, &finish_parts, &norm_parts);
 }
 
+Tensor gate(const Tensor& y, const OptionalTensor& bias) {
+  constexpr const char* kOp = "gate";
+  check_rows(kOp, "y", y);
+  if (y.size(1) % 2 != 0) {
+    refuse(kOp, "the number of columns", std::to_string(y.size(1)), "an even number");
+  }
+  const CudaDevice device(y);
+  if (bias) check_on(device, kOp, "bias", *bias, y.dtype(), {y.size(1)});
+  const int64_t size = y.size(1) / 2;
+  const Tensor out = device.empty({y.size(0), size}, y.dtype());
+  if (out.numel() == 0) return out;
+  const Tensor rows = aten::contiguous(y);
+  const Tensor offset = contiguous(bias);
+  with_storage_type(y.dtype(), [&](auto type) {
+    using T = decltype(type);
+    w2vbert::cuda::gate_rows(w2vbert::cuda::GateRowsParams<T>{data<T>(rows), data<T>(offset),
+                                                              data<T>(out), y.size(0), size},
+                             device.stream());
+  });
+  return out;
+}
+
 // residual + scale * activation(y + bias)
 const OperatorRegistration finish_registration{
     "finish(Tensor y, Tensor? bias, Tensor? residual, float scale, int activation) -> Tensor",
@@ -153,6 +175,12 @@ const OperatorRegistration both_registration{
     "(Tensor, Tensor)",
     "finish_and_normalize",
     {{"CUDA", boxed<&finish_and_normalize>}, {"AutogradCUDA", boxed<&finish_and_normalize>}}};
+
+// The first half of the columns of y + bias times the sigmoid of the second half.
+const OperatorRegistration gate_registration{
+    "gate(Tensor y, Tensor? bias) -> Tensor",
+    "gate",
+    {{"CUDA", boxed<&gate>}, {"AutogradCUDA", boxed<&gate>}}};
 
 }  // namespace
 }  // namespace w2vbert::ops::cuda

@@ -29,6 +29,16 @@ struct FinishRowsParams {
   int64_t size;
 };
 
+// out[r, c] = (y[r, c] + bias[c]) * sigmoid(y[r, size + c] + bias[size + c]), in float32.
+template <typename T>
+struct GateRowsParams {
+  const T* y;     // [rows, 2 * size]
+  const T* bias;  // [2 * size] or nullptr
+  T* out;         // [rows, size]
+  int64_t rows;
+  int64_t size;
+};
+
 namespace finish_rows_kernel {
 
 constexpr int kThreads = 128;
@@ -150,6 +160,36 @@ __global__ void __launch_bounds__(kThreads) without_norm(FinishRowsParams<T> p) 
   if (c < p.size) write<kWidth>(p.sum + row * p.size + c, summed<kWidth>(p, row, c));
 }
 
+// Grid: (row, tile of columns of `out`).
+template <int kWidth, typename T>
+__global__ void __launch_bounds__(kThreads) gate(GateRowsParams<T> p) {
+  const int64_t row = blockIdx.x;
+  const int64_t c = (int64_t{blockIdx.y} * kThreads + threadIdx.x) * kWidth;
+  if (c >= p.size) return;
+  Floats<kWidth> out = read<kWidth>(p.y + row * 2 * p.size + c);
+  Floats<kWidth> gates = read<kWidth>(p.y + row * 2 * p.size + p.size + c);
+  if (p.bias != nullptr) {
+    const Floats<kWidth> bias = read<kWidth>(p.bias + c);
+    const Floats<kWidth> bias_of_gates = read<kWidth>(p.bias + p.size + c);
+#pragma unroll
+    for (int i = 0; i < kWidth; ++i) {
+      out.values[i] += bias.values[i];
+      gates.values[i] += bias_of_gates.values[i];
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < kWidth; ++i) out.values[i] *= sigmoid(gates.values[i]);
+  write<kWidth>(p.out + row * p.size + c, out);
+}
+
+template <int kWidth, typename T>
+void run(const GateRowsParams<T>& p, Stream stream) {
+  const int64_t tile = kThreads * kWidth;
+  const auto tiles = static_cast<unsigned>((p.size + tile - 1) / tile);
+  launch("gate_rows", &gate<kWidth, T>, {{static_cast<unsigned>(p.rows), tiles, 1}, kThreads},
+         stream, p);
+}
+
 template <int kWidth, typename T>
 void run(const FinishRowsParams<T>& p, Stream stream) {
   const auto rows = static_cast<unsigned>(p.rows);
@@ -179,6 +219,17 @@ void finish_rows(const FinishRowsParams<T>& p, Stream stream) {
                     aligned(p.sum) && aligned(p.norm_weight) && aligned(p.norm_bias) &&
                     aligned(p.out);
   if (wide) {
+    run<kWide>(p, stream);
+  } else {
+    run<1>(p, stream);
+  }
+}
+
+template <typename T>
+void gate_rows(const GateRowsParams<T>& p, Stream stream) {
+  using namespace finish_rows_kernel;
+  constexpr int kWide = 16 / sizeof(T);
+  if (p.size % kWide == 0 && aligned(p.y) && aligned(p.bias) && aligned(p.out)) {
     run<kWide>(p, stream);
   } else {
     run<1>(p, stream);
