@@ -1,7 +1,9 @@
 #include "w2vbert/models/classification.h"
 
+#include <algorithm>
 #include <stdexcept>
 
+#include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/torch/aten.h"
 
 namespace w2vbert {
@@ -54,6 +56,26 @@ std::vector<int64_t> counted_frames(const ModelOutput& output, const Config& con
     }
   }
   return frames;
+}
+
+Tensor pool_over_time(const Tensor& x, const Layout& layout, const std::vector<int64_t>& counts,
+                      bool deviations) {
+  if (ops::has_cuda_operators(x)) {
+    return ops::cuda_operators::pool_rows(
+        x, layout.offsets_tensor, counts.empty() ? Tensor() : Tensor::of(counts).to(x.device()),
+        deviations);
+  }
+  aten::TensorList pooled;
+  for (int64_t u = 0; u < layout.utterances(); ++u) {
+    const auto i = static_cast<size_t>(u);
+    const int64_t length = layout.length(u);
+    const Tensor rows = aten::narrow(x, 0, layout.offsets[i],
+                                     counts.empty() ? length : std::min(counts[i], length));
+    const Tensor mean = aten::mean(rows, 0);
+    pooled.push_back(aten::reshape(
+        deviations ? aten::cat({mean, aten::unbiased_std(rows, 0)}, 0) : mean, {1, -1}));
+  }
+  return aten::cat(pooled, 0);
 }
 
 Tensor class_labels(const Tensor& labels, int64_t rows, int64_t num_labels, int64_t columns) {

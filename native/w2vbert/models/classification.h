@@ -2,6 +2,8 @@
 // time, and labels.
 #pragma once
 
+#include <vector>
+
 #include "w2vbert/models/wav2vec2_bert.h"
 
 namespace w2vbert {
@@ -33,6 +35,12 @@ void refuse_padded_adapter(const char* model_class, const ModelInput& input, con
 // How many frames at the beginning of every utterance count: with a mask the reference's formula
 // for the sum of its row, otherwise all.
 std::vector<int64_t> counted_frames(const ModelOutput& output, const Config& config);
+
+// Of each utterance of x [rows, size] its mean over time, and with `deviations` after it the
+// standard deviation (n - 1 in the denominator): [utterances, size or 2 * size]. Of utterance u the
+// first counts[u] rows count, at most all; without counts all do.
+Tensor pool_over_time(const Tensor& x, const Layout& layout, const std::vector<int64_t>& counts,
+                      bool deviations);
 
 // Class numbers as cross entropy takes them, as a new tensor: int64 [rows], -100 to ignore a row.
 // Their places are named by `columns` per row of the caller's labels, 0 for labels [rows]. Throws

@@ -18,15 +18,15 @@ HeadOutput Wav2Vec2BertForSequenceClassification::forward(const ModelInput& inpu
   refuse_padded_adapter("Wav2Vec2BertForSequenceClassification", input, config);
   HeadOutput output{encoder_.forward(input, request), Tensor(), false, Tensor()};
   const Layout& layout = output.base.layout;
-  const std::vector<int64_t> frames = counted_frames(output.base, config);
-  aten::TensorList pooled;
-  for (int64_t u = 0; u < layout.utterances(); ++u) {
-    const auto i = static_cast<size_t>(u);
-    const int64_t count = frames[i] == 0 ? layout.length(u) : frames[i];
-    const Tensor rows = aten::narrow(output.base.last_hidden_state, 0, layout.offsets[i], count);
-    pooled.push_back(aten::reshape(aten::mean(rows, 0), {1, -1}));
+  std::vector<int64_t> counts;  // empty without padding: all frames count
+  if (output.base.input_layout.valid.defined()) {
+    counts = counted_frames(output.base, config);
+    for (size_t u = 0; u < counts.size(); ++u) {
+      if (counts[u] == 0) counts[u] = layout.length(static_cast<int64_t>(u));
+    }
   }
-  output.logits = classifier_(projector_(aten::cat(pooled, 0)));
+  const Tensor pooled = pool_over_time(output.base.last_hidden_state, layout, counts, false);
+  output.logits = classifier_(projector_(pooled));
   return output;
 }
 

@@ -1,6 +1,5 @@
 #include "w2vbert/models/for_xvector.h"
 
-#include <algorithm>
 #include <stdexcept>
 
 #include "w2vbert/torch/aten.h"
@@ -45,31 +44,25 @@ HeadOutput Wav2Vec2BertForXVector::forward(const ModelInput& input,
   const Config& config = base().config();
   HeadOutput output{encoder_.forward(input, request), Tensor(), false, Tensor()};
   const Tdnn::Output rows = tdnn_(projector_(output.base.last_hidden_state), output.base.layout);
-  std::vector<int64_t> frames;
+  std::vector<int64_t> counts;  // empty without padding: all frames count
   if (output.base.input_layout.valid.defined()) {
-    frames = counted_frames(output.base, config);
-    for (int64_t& count : frames) {
+    counts = counted_frames(output.base, config);
+    for (int64_t& count : counts) {
       for (const int64_t kernel : config.tdnn_kernel) count -= kernel - 1;
     }
-  } else {
-    for (int64_t u = 0; u < rows.layout.utterances(); ++u) frames.push_back(rows.layout.length(u));
   }
-  aten::TensorList statistics;
   for (int64_t u = 0; u < rows.layout.utterances(); ++u) {
     const auto i = static_cast<size_t>(u);
-    if (frames[i] < (input.padded ? 1 : 2)) {
+    const int64_t frames = counts.empty() ? rows.layout.length(u) : counts[i];
+    if (frames < (input.padded ? 1 : 2)) {
       throw std::invalid_argument("utterance " + std::to_string(u) + " has " +
                                   std::to_string(output.base.input_layout.valid_lengths()[i]) +
-                                  " frames, of which the TDNN leaves " + std::to_string(frames[i]) +
+                                  " frames, of which the TDNN leaves " + std::to_string(frames) +
                                   "; expected at least " +
                                   (input.padded ? "1" : "2, to have a standard deviation"));
     }
-    const Tensor counted = aten::narrow(rows.hidden, 0, rows.layout.offsets[i],
-                                        std::min(frames[i], rows.layout.length(u)));
-    statistics.push_back(aten::reshape(
-        aten::cat({aten::mean(counted, 0), aten::unbiased_std(counted, 0)}, 0), {1, -1}));
   }
-  output.embeddings = feature_extractor_(aten::cat(statistics, 0));
+  output.embeddings = feature_extractor_(pool_over_time(rows.hidden, rows.layout, counts, true));
   output.logits = classifier_(output.embeddings);
   return output;
 }

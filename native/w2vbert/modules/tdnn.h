@@ -15,7 +15,7 @@ class Tdnn {
 
   struct Output {
     Tensor hidden;  // [layout.total(), tdnn_dim.back()]
-    Layout layout;  // all rows valid
+    Layout layout;  // all rows valid; on the device of the rows where nothing is recorded
   };
   // Throws std::invalid_argument unless every utterance has context() + 1 rows.
   Output operator()(const Tensor& x, const Layout& layout) const;

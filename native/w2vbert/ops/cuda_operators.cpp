@@ -150,5 +150,9 @@ Tensor adapter_valid(const Tensor& valid, const Tensor& offsets, const Tensor& o
       {{valid}, {offsets}, {output_offsets}, {rows}, {conv.kernel}, {conv.stride}, {layers}});
 }
 
+Tensor pool_rows(const Tensor& x, const Tensor& offsets, const Tensor& counts, bool deviations) {
+  return aten::call("w2vbert::pool_rows", "", {{x}, {offsets}, optional(counts), {deviations}});
+}
+
 }  // namespace cuda_operators
 }  // namespace w2vbert::ops

@@ -74,5 +74,10 @@ Tensor conv_windows(const Tensor& x, const Tensor& offsets, const Tensor& output
 Tensor adapter_valid(const Tensor& valid, const Tensor& offsets, const Tensor& output_offsets,
                      int64_t rows, const Conv& conv, int64_t layers);
 
+// Means over the first counts[u] rows of each utterance u (int64; undefined: all rows), with
+// `deviations` followed by standard deviations as those of aten::unbiased_std: [utterances, columns
+// of x or twice that].
+Tensor pool_rows(const Tensor& x, const Tensor& offsets, const Tensor& counts, bool deviations);
+
 }  // namespace cuda_operators
 }  // namespace w2vbert::ops
