@@ -142,6 +142,30 @@ def finish_and_normalize(y, bias, residual, scale, activation, weight, norm_bias
     return rows, normalize(rows, weight, norm_bias, eps, after, valid)
 
 
+def gate(y, bias):
+    return functional.glu(y if bias is None else y + bias, -1)
+
+
+def conv_windows(x, offsets, output_offsets, rows, kernel, stride, dilation, padding, channels_first):
+    reach = dilation * (kernel - 1) + 1
+    parts = []
+    for own in utterances(x, offsets):
+        padded = functional.pad(own, (0, 0, padding, padding))
+        if len(padded) >= reach:
+            windows = padded.unfold(0, reach, stride)[..., ::dilation]  # [rows, columns, kernel]
+            parts.append((windows if channels_first else windows.mT).flatten(1))
+    every = torch.cat(parts)
+    return functional.pad(every, (0, 0, 0, rows - len(every)))
+
+
+def pool_rows(x, offsets, counts, deviations):
+    parts = [own[:n] for own, n in zip(utterances(x, offsets), counts.tolist())]
+    means = torch.stack([own.mean(0) for own in parts])
+    if not deviations:
+        return means
+    return torch.cat([means, torch.stack([own.std(0) for own in parts])], -1)
+
+
 class Comparison:
     def __init__(self, device, results, small):
         self.device, self.results = device, results
@@ -302,6 +326,7 @@ class Comparison:
             valid = (torch.arange(count) % 3 != 1).to(self.device)
             case = f"{count} rows of {size}"
             self.check("finish", case, dtype, finish, (y, bias, residual, 0.5, SILU))
+            self.check("gate", case, dtype, gate, (y, bias))
             self.check("normalize", case, dtype, normalize,
                        (residual, weight, norm_bias, 1e-5, -1, valid))  # fmt: skip
             self.check("finish_and_normalize", case, dtype, finish_and_normalize,
@@ -310,6 +335,45 @@ class Comparison:
             y = self.draw(9, 100, dtype=dtype, scale=3.0)
             own = (y, None, None, 1.0, number)
             self.check("finish", f"activation {number}", dtype, finish, own)
+
+    def shortened(self, dtype):
+        lengths = [n + 1 for n in self.lengths]  # one row has no deviation
+        offsets = self.offsets(lengths).to(self.device)
+        for columns in (20, 1024):
+            x = self.draw(sum(lengths), columns, dtype=dtype)
+            for channels_first, conv in ((True, (3, 2, 1, 1)), (False, (5, 1, 2, 0))):
+                kernel, stride, dilation, padding = conv
+                rooms = [n + 2 * padding - dilation * (kernel - 1) - 1 for n in lengths]
+                after = self.offsets([room // stride + 1 if room >= 0 else 0 for room in rooms])
+                actual = torch.ops.w2vbert.conv_offsets(offsets, *conv)
+                self.compared.add("conv_offsets")
+                wrong = int((actual.cpu() != after).sum())
+                self.record("conv_offsets", torch.int64, f"kernel {kernel}", wrong, 0)
+                rows = int(after[-1]) + 3  # more than there are
+                case = f"kernel {kernel} of {columns} columns"
+                self.check("conv_windows", case, dtype, conv_windows,
+                           (x, offsets, actual, rows, *conv, channels_first))  # fmt: skip
+            counts = torch.tensor([max(2, 2 * n // 3) for n in lengths], device=self.device)
+            for deviations in (False, True):
+                case = f"{columns} columns" + (", deviations" if deviations else "")
+                self.check("pool_rows", case, dtype, pool_rows, (x, offsets, counts, deviations))
+
+    def marks(self):
+        """Of an adapter's two layers of kernel 3 and stride 2, which halve lengths, rounding up."""
+        offsets = self.offsets(self.lengths).to(self.device)
+        halves = [(n + 1) // 2 for n in self.lengths]
+        quarters = [(n + 1) // 2 for n in halves]
+        valid = torch.arange(sum(self.lengths)) % 3 != 1
+        counts = [int(own.sum()) for own in utterances(valid, self.offsets(self.lengths))]
+        kept = [((n + 1) // 2 + 1) // 2 for n in counts]
+        expected = torch.cat([torch.arange(n) < k for n, k in zip(quarters, kept)])
+        after = self.offsets(quarters).to(self.device)
+        actual = torch.ops.w2vbert.adapter_valid(
+            valid.to(self.device), offsets, after, sum(quarters), 3, 2, 2
+        )
+        self.compared.add("adapter_valid")
+        wrong = int((actual.cpu() != expected).sum())
+        self.record("adapter_valid", torch.bool, "two layers", wrong, 0)
 
     def decoding(self, dtype):
         for vocabulary in (33, 1000):
@@ -355,7 +419,10 @@ class Comparison:
             self.rotations(dtype)
             if self.cuda:
                 self.rows(dtype)
+                self.shortened(dtype)
                 self.decoding(dtype)
+        if self.cuda:
+            self.marks()
 
 
 def load(build, device):
