@@ -1,8 +1,8 @@
 // LibTorch's CUDA backend for tests on the CPU. A tensor on cuda:0 is one whose memory is the
 // host's, but which LibTorch takes for one on the device: it dispatches to the operators of the
-// CUDA key, which are those of ops/cuda on the emulated device (emulated_device.h) and, of ATen's,
-// the ones that models use, computed by ATen's for the CPU. As on a GPU, an operator that gets a
-// tensor of the other side fails, and so does an ATen operator that is not here.
+// CUDA key, which are those of ops/cuda on the emulated device (emulated_device.h) and ATen's,
+// computed by its operators for the CPU. Autograd's engine has a thread for the device, as on a
+// GPU, and an operator that gets a tensor of the other side fails.
 #pragma once
 
 #include <cstdint>
