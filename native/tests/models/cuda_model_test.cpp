@@ -212,17 +212,6 @@ TEST_F(CudaLoadTest, RefusesIntegers) {
                  "float16 or bfloat16");
 }
 
-TEST_F(CudaLoadTest, RefusesToTrain) {
-  const auto model = recorded.load("cuda", DType::kFloat32);
-  try {
-    jni::NativeTraining::create(*model, "{}");
-    FAIL() << "nothing was refused";
-  } catch (const std::runtime_error& e) {
-    EXPECT_EQ("argument: the model is on cuda:0; training expects a model on the CPU",
-              std::string(e.what()));
-  }
-}
-
 TEST_F(CudaLoadTest, ParametersAreThoseOfTheFileInTheTypeOfTheModel) {
   const auto host = recorded.load("cpu", DType::kFloat32);
   for (const DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {

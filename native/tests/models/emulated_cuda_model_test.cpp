@@ -13,6 +13,7 @@
 #include "w2vbert/models/pretrained_model.h"
 #include "w2vbert/modules/adapter.h"
 #include "w2vbert/torch/aten.h"
+#include "w2vbert/training/model_training.h"
 
 namespace w2vbert::testing {
 
@@ -99,6 +100,36 @@ TEST_F(EmulatedCudaTest, ExhaustedMemoryLeavesTheModelUsable) {
     emulated_libtorch::set_largest_allocation(-1);
     EXPECT_EQ(before, numbers(*recorded.forward(*model, false)->logits(-1))) << bytes;
   }
+}
+
+TEST_F(EmulatedCudaTest, AStepOfTrainingCopiesTwoNumbers) {
+  const std::filesystem::path folder = case_folder("training", "train_ctc_relative_key");
+  const GradMode mode(true);
+  const CheckpointFiles files(folder.string());
+  CheckpointOptions options;
+  options.device = kDevice;
+  CheckpointParameters source(files, options);
+  const Config config = parse_config(read_bytes(folder / "config.json"));
+  std::vector<std::pair<std::string, Tensor>> parameters;
+  const SafetensorsFile model((folder / "model.safetensors").string());
+  for (const TensorEntry& entry : model.entries()) {
+    parameters.emplace_back(entry.name, source.get(entry.name, entry.shape, Init::zeros()));
+  }
+  TrainingOptions training_options;
+  training_options.average_decay = 0.5;
+  ModelTraining training("Wav2Vec2BertForCTC", config, parameters, training_options);
+  const SafetensorsFile inputs((folder / "inputs.safetensors").string());
+  const auto input = [&](const char* name) {
+    const TensorEntry& entry = inputs.tensor(name);
+    const Tensor tensor = Tensor::empty(entry.shape, dtype_of(entry.dtype));
+    std::memcpy(tensor.raw_data(), entry.data, entry.byte_size());
+    return tensor;
+  };
+  const int64_t before = emulated_libtorch::waits();
+  training.accumulate(input("input_features"), input("attention_mask"), input("labels"), 1);
+  EXPECT_EQ(before + 1, emulated_libtorch::waits());  // the loss
+  EXPECT_TRUE(training.step(1e-3).applied);
+  EXPECT_EQ(before + 2, emulated_libtorch::waits());  // the norms of the gradients
 }
 
 // Bytes that are allocated and not given back, all of the device's among them.

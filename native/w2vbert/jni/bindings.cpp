@@ -569,10 +569,6 @@ std::shared_ptr<NativeTraining> NativeTraining::create(const NativeModel& model,
                                                        const std::string& options_json) {
   return guarded([&] {
     const std::shared_ptr<NativeModel::Impl>& shared = model.impl();
-    if (const Device device = shared->model->base().device(); device.cuda) {
-      throw std::invalid_argument("the model is on " + device.name() +
-                                  "; training expects a model on the CPU");
-    }
     std::vector<std::pair<std::string, Tensor>> parameters;
     for (size_t i = 0; i < shared->parameters.size(); ++i) {
       const auto& [name, matrix] = shared->parameters[i];
@@ -595,6 +591,7 @@ std::shared_ptr<NativeModel> NativeTraining::model() const {
 double NativeTraining::accumulate(const NativeTensor* features, const NativeTensor* attention_mask,
                                   const NativeTensor* labels, double weight) {
   return training([&] {
+    require_stack_for(impl_->model->model->base().device());
     return impl_->training.accumulate(take(features), take(attention_mask), take(labels), weight);
   });
 }

@@ -53,7 +53,7 @@ Tensor Wav2Vec2BertForAudioFrameClassification::loss(const HeadOutput& output, c
     throw std::invalid_argument("labels is " + labels.describe() + "; expected " +
                                 shape_string(one_hot) + ", or int64 " + shape_string(numbers));
   }
-  return aten::cross_entropy(output.logits, targets);
+  return aten::cross_entropy(output.logits, targets.to(output.logits.device()));
 }
 
 }  // namespace w2vbert

@@ -32,8 +32,8 @@ HeadOutput Wav2Vec2BertForSequenceClassification::forward(const ModelInput& inpu
 
 Tensor Wav2Vec2BertForSequenceClassification::loss(const HeadOutput& output, const Tensor& labels,
                                                    const LossOptions&) const {
-  return aten::cross_entropy(output.logits,
-                             class_labels(labels, output.logits.size(0), output.logits.size(1)));
+  const Tensor targets = class_labels(labels, output.logits.size(0), output.logits.size(1));
+  return aten::cross_entropy(output.logits, targets.to(output.logits.device()));
 }
 
 }  // namespace w2vbert

@@ -77,9 +77,9 @@ Tensor Wav2Vec2BertForXVector::loss(const HeadOutput& output, const Tensor& labe
   const Tensor cosine = aten::matmul(normalized(output.logits, 1), normalized(weight, 0));
   const Tensor margin =
       at_labels(targets, {batch, classes}, static_cast<float>(options.am_softmax_margin));
-  const Tensor scaled =
-      aten::mul(aten::add(cosine, margin, -1), Tensor::scalar(options.am_softmax_scale));
-  return aten::cross_entropy(scaled, targets);
+  const Tensor scaled = aten::mul(aten::add(cosine, margin.to(cosine.device()), -1),
+                                  Tensor::scalar(options.am_softmax_scale));
+  return aten::cross_entropy(scaled, targets.to(scaled.device()));
 }
 
 }  // namespace w2vbert

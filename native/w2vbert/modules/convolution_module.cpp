@@ -26,8 +26,10 @@ ConvolutionModule::ConvolutionModule(const Scope& scope, const Config& config)
 ops::LinearInput ConvolutionModule::operator()(const ops::LinearInput& rows, const Layout& layout,
                                                ops::LinearInput next,
                                                TrainingPass* training) const {
-  const Tensor y = ops::gated_causal_depthwise_conv1d(rows, pointwise_conv1, depthwise_weight,
-                                                      layout.offsets_tensor);
+  // Composites of training read the offsets on the host.
+  const Tensor offsets = training == nullptr ? layout.offsets_tensor : Tensor::of(layout.offsets);
+  const Tensor y =
+      ops::gated_causal_depthwise_conv1d(rows, pointwise_conv1, depthwise_weight, offsets);
   const ops::LinearInput convolved{y, &depthwise_layer_norm, activation};
   if (training == nullptr) {
     return ops::linear(convolved, pointwise_conv2, {std::nullopt, rows.x}, std::move(next));

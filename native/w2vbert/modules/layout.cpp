@@ -46,6 +46,7 @@ std::vector<int64_t> Layout::valid_lengths() const {
 
 void Layout::set_valid(const Tensor& rows) {
   valid = rows;
+  valid_on_host = rows;
   valid_lengths_.clear();
   const bool* const row_valid = rows.data<bool>();
   for (size_t u = 0; u + 1 < offsets.size(); ++u) {

@@ -14,6 +14,7 @@ struct Layout {
       offsets;            // [utterances + 1]: utterance u owns rows offsets[u] .. offsets[u + 1]
   Tensor offsets_tensor;  // the same, int64, as the operators take them, on the device of the rows
   Tensor valid;           // bool [total_time], there, or undefined: every row is valid
+  Tensor valid_on_host;   // the same on the CPU
 
   // Utterances of the given lengths, all rows valid; on the CPU.
   static Layout ragged(const std::vector<int64_t>& lengths);

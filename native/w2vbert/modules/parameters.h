@@ -47,7 +47,9 @@ class ParameterSource {
   // The parameter as a contiguous float32 tensor. A source may record a failure and return an
   // undefined tensor instead of throwing, so that all failures can be told at once.
   virtual Tensor get(const std::string& name, const Shape& shape, const Init& init) = 0;
-  // The same for the weights of a linear layer that may be stored in fewer bits; but not in as few
+  // Whether the tensors are to stay where they are, since others look at their memory.
+  virtual bool in_place() const { return false; }
+  // As get, for the weights of a linear layer that may be stored in fewer bits; but not in as few
   // as 8 if they are `sensitive`.
   virtual Matrix get_matrix(const std::string& name, const Shape& shape, const Init& init,
                             bool /*sensitive*/) {
@@ -82,6 +84,7 @@ class Scope {
     return compact_ ? source_->get_matrix(prefix_ + name, shape, init, sensitive_)
                     : Matrix{get(name, shape, init)};
   }
+  bool in_place() const { return source_->in_place(); }
   Tensor get(const std::string& name, const Shape& shape, const Init& init) const {
     return source_->get(prefix_ + name, shape, init);
   }

@@ -43,7 +43,7 @@ SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t s
   const bool complete = linear_q.weight.defined() && linear_q.bias.defined() &&
                         linear_k.weight.defined() && linear_k.bias.defined() &&
                         linear_v.weight.defined() && linear_v.bias.defined();
-  if (complete && !linear_q.weight.is_cpu()) {
+  if (complete && !linear_q.weight.is_cpu() && !scope.in_place()) {
     stacked = position_embeddings == PositionEmbeddings::kRotary
                   ? ops::stack({&linear_q, &linear_k})
                   : ops::stack({&linear_q, &linear_k, &linear_v});
@@ -89,7 +89,8 @@ SelfAttention::Output SelfAttention::operator()(const ops::LinearInput& x, const
                                                 const Tensor& positions, bool return_weights,
                                                 const Tensor& residual, ops::LinearInput reader,
                                                 TrainingPass* training) const {
-  const Tensor offsets = layout.offsets_tensor;
+  // Composites of training read the layout on the host.
+  const Tensor offsets = training == nullptr ? layout.offsets_tensor : Tensor::of(layout.offsets);
   std::vector<Tensor> rows = project(x, offsets);
   ops::RelativePositions relative;
   if (position_embeddings == PositionEmbeddings::kRelativeKey) {
@@ -102,11 +103,13 @@ SelfAttention::Output SelfAttention::operator()(const ops::LinearInput& x, const
   }
   Tensor factors;  // of the weights
   if (training != nullptr) {
-    factors = training->dropout_factors({heads * layout.squares()}, weight_dropout);
+    factors =
+        training->dropout_factors({heads * layout.squares()}, weight_dropout, rows[0].device());
   }
   const ops::AttentionOutput attention = ops::relative_position_attention(
       rows[0], rows[1], rows[2], return_weights ? Tensor::of(layout.offsets) : offsets, heads,
-      layout.valid, relative, return_weights, factors, layout.longest());
+      training == nullptr ? layout.valid : layout.valid_on_host, relative, return_weights, factors,
+      layout.longest());
   rows.clear();  // the largest of a layer's tensors
   if (training == nullptr) {
     return {ops::linear({attention.output}, linear_out, {std::nullopt, residual}, reader),

@@ -5,12 +5,13 @@
 namespace w2vbert {
 
 Tensor TrainingPass::dropout(const Tensor& x, double probability) {
-  const Tensor factors = dropout_factors(x.shape(), probability);
+  const Tensor factors = dropout_factors(x.shape(), probability, x.device());
   return factors.defined() ? aten::mul(x, factors) : x;
 }
 
-Tensor TrainingPass::dropout_factors(const Shape& shape, double probability) {
-  return probability > 0 ? random_->dropout_factors(shape, probability) : Tensor();
+Tensor TrainingPass::dropout_factors(const Shape& shape, double probability, const Device& device) {
+  // Drawn on the host: the same numbers on every device.
+  return probability > 0 ? random_->dropout_factors(shape, probability).to(device) : Tensor();
 }
 
 bool TrainingPass::drops_layer(double probability) { return random_->uniform() < probability; }
@@ -39,7 +40,7 @@ Tensor TrainingPass::run_layer(const Tensor& x, const Layer& body) {
 void TrainingPass::backward(const Tensor& loss, double weight) {
   const Tensor seed = Tensor::empty({}, loss.dtype());
   *seed.data<float>() = static_cast<float>(weight);
-  tape_.backward(loss, seed);
+  tape_.backward(loss, seed.to(loss.device()));
 }
 
 }  // namespace w2vbert

@@ -30,8 +30,8 @@ class TrainingPass {
   // Elements become 0 with the given probability, the others are scaled up (Srivastava et al.
   // 2014).
   Tensor dropout(const Tensor& x, double probability);
-  // The factors of dropout; undefined if nothing is dropped.
-  Tensor dropout_factors(const Shape& shape, double probability);
+  // The factors of dropout on a device; undefined if nothing is dropped.
+  Tensor dropout_factors(const Shape& shape, double probability, const Device& device);
   // Whether a layer is left out (Fan et al. 2019).
   bool drops_layer(double probability);
 

@@ -72,7 +72,12 @@ Tensor causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tens
 Tensor gated_causal_depthwise_conv1d(const LinearInput& input, const LinearParameters& layer,
                                      const Tensor& weight, const Tensor& offsets) {
   if (has_cuda_operators(input.x)) {
-    return cuda_operators::gated_causal_depthwise_conv1d(linear(input, layer), weight, offsets);
+    return cuda_operators::gated_causal_depthwise_conv1d(linear(input, layer), weight,
+                                                         offsets.to(input.x.device()));
+  }
+  if (!input.x.is_cpu()) {
+    return composite::causal_depthwise_conv1d(gated_linear(input, layer), weight,
+                                              aten::contiguous(offsets));
   }
   return causal_depthwise_conv1d(gated_linear(input, layer), weight, offsets);
 }

@@ -243,6 +243,33 @@ Tensor record(Tape& tape, const Tensor& query, const Tensor& key, const Tensor& 
   return tape.record({output}, backward)[0];
 }
 
+// The same on a CUDA device, without or with a tape; `offsets` and `key_mask` are on the CPU.
+Tensor record_on_device(const Tensor& query, const Tensor& key, const Tensor& value,
+                        const Tensor& offsets, int64_t heads, const Tensor& key_mask,
+                        const RelativePositions& positions, const Tensor& weight_factors,
+                        int64_t longest) {
+  const Tensor bounds = aten::contiguous(offsets);
+  const auto given = [left = positions.left](const std::vector<Tensor>& in) {
+    return RelativePositions{in[3], left, in[4], in[5], in[6]};
+  };
+  const auto composed = [=](const std::vector<Tensor>& in) {
+    return composite::relative_position_attention(in[0], in[1], in[2], bounds, heads, key_mask,
+                                                  given(in), false, weight_factors)
+        .output;
+  };
+  return differentiate(
+      {query, key, value, positions.distance_embedding, positions.position_projection,
+       positions.bias_u, positions.bias_v},
+      [&](const std::vector<Tensor>& in) {
+        if (weight_factors.defined()) return composed(in);
+        return cuda_operators::relative_position_attention(
+                   in[0], in[1], in[2], bounds.to(query.device()), heads,
+                   key_mask.to(query.device()), given(in), false, longest)
+            .output;
+      },
+      composed);
+}
+
 std::vector<float> rotary_frequencies(int64_t head_dim, double base) {
   std::vector<float> frequencies;
   for (int64_t i = 0; i < head_dim; i += 2) {
@@ -288,8 +315,14 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
                                             const RelativePositions& positions, bool return_weights,
                                             const Tensor& weight_factors, int64_t longest) {
   if (has_cuda_operators(query) && !weight_factors.defined()) {
-    return cuda_operators::relative_position_attention(query, key, value, offsets, heads, key_mask,
-                                                       positions, return_weights, longest);
+    return cuda_operators::relative_position_attention(
+        query, key, value, return_weights ? offsets : offsets.to(query.device()), heads,
+        key_mask.to(query.device()), positions, return_weights, longest);
+  }
+  if (query.defined() && !query.is_cpu()) {
+    return {record_on_device(query, key, value, offsets, heads, key_mask, positions, weight_factors,
+                             longest),
+            Tensor()};
   }
   check_rows(kAttention, "query", query, heads);
   check_tensor(kAttention, "key", key, query.dtype(), query.shape());
@@ -319,7 +352,13 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
 }
 
 Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads, double base) {
-  if (has_cuda_operators(x)) return cuda_operators::rotary_embedding(x, offsets, heads, base);
+  if (has_cuda_operators(x)) {
+    return cuda_operators::rotary_embedding(x, offsets.to(x.device()), heads, base);
+  }
+  if (x.defined() && !x.is_cpu()) {
+    return composite::rotary_embedding(x, aten::contiguous(offsets), heads,
+                                       rotary_frequencies(x.size(1) / heads, base));
+  }
   check_rows(kRotary, "x", x, heads);
   const int64_t head_dim = x.size(1) / heads;
   if (head_dim % 2 != 0) {

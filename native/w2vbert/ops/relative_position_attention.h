@@ -33,14 +33,15 @@ struct AttentionOutput {
 //   after
 //                      the softmax (dropout); undefined: they are not
 // Excluded keys have weight 0; an utterance without any valid key weighs all its keys alike. All
-// tensors are on the CPU, or all on a CUDA device without gradients and factors: there float16 and
-// bfloat16 are welcome, too, and so are offsets on the device, but for the weights; `longest` says
-// then that no utterance is longer (0: it is not known). On the CPU, where gradients are enabled or
-// factors given, the composite runs, whose memory grows with the square of time (with a tape on the
-// way back only, and for one utterance at a time unless positions are `relative`), elsewhere the
-// kernel, whose memory grows with time only (but for the weights) and whose rows of an utterance do
-// not depend on the batch, to the last bit. Throws std::invalid_argument when a shape, dtype,
-// device or offset does not fit.
+// tensors are on the CPU, or all on a CUDA device: there float16 and bfloat16 are welcome, too, and
+// so are offsets on the device, but for the weights; `longest` says then that no utterance is
+// longer (0: it is not known). With gradients or factors there, offsets and key_mask are on the
+// CPU, and no weights are returned. On the CPU, where gradients are enabled or factors given, the
+// composite runs, whose memory grows with the square of time (with a tape on the way back only, and
+// for one utterance at a time unless positions are `relative`), elsewhere the kernel, whose memory
+// grows with time only (but for the weights) and whose rows of an utterance do not depend on the
+// batch, to the last bit. Throws std::invalid_argument when a shape, dtype, device or offset does
+// not fit.
 AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,
                                             const Tensor& value, const Tensor& offsets,
                                             int64_t heads, const Tensor& key_mask,
@@ -56,7 +57,8 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
 //   offsets  as above
 //   returns  like x
 // The frequencies and, for float32, the angles are rounded to float32, as in the reference.
-// Differentiable. On a CUDA device without gradients, in float16 and bfloat16, too. Throws
+// Differentiable. On a CUDA device in float16 and bfloat16, too; with gradients, offsets
+// are on the CPU. Throws
 // std::invalid_argument when a shape, dtype, device, offset or base does not fit. Su et al. 2021,
 // section 3.4.
 Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads, double base);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "w2vbert/torch/tensor.h"
 
@@ -20,13 +21,25 @@ struct Moments {
   int64_t steps = 0;
 };
 
-// One step, in place; `gradient` is multiplied by `scale` first. All tensors are float32 and
-// contiguous; the moments of the first step are allocated here.
-void adamw_step(const Tensor& parameter, const Tensor& gradient, float scale, double learning_rate,
-                double weight_decay, const AdamWOptions& options, Moments& moments);
+// A parameter in a step. Tensors are float32 and contiguous.
+struct AdamWParameter {
+  Tensor values;
+  Tensor gradient;  // its content may have changed afterwards
+  double weight_decay;
+  Moments* moments;  // those of the first step are allocated
+};
 
-// The sum of the squares of a contiguous float32 tensor, the same for any number of threads.
-double sum_of_squares(const Tensor& x);
+// One step of parameters that are all on the CPU or all on one CUDA device, in place; gradients are
+// multiplied by `scale`, which is positive, first.
+void adamw_step(const std::vector<AdamWParameter>& parameters, double scale, double learning_rate,
+                const AdamWOptions& options);
+
+// The sum of the squares of all elements of contiguous float32 tensors: on the CPU the same for any
+// number of threads; of a device the host waits once.
+double sum_of_squares(const std::vector<Tensor>& tensors);
+
+// Copies the values of a tensor into another one's memory, between devices, too.
+void copy_values(const Tensor& to, const Tensor& from);
 
 // average = decay * average + (1 - decay) * parameter, in place.
 void update_average(const Tensor& average, const Tensor& parameter, double decay);

@@ -40,6 +40,7 @@ class SharedParameters : public ParameterSource {
     }
     return found->second;
   }
+  bool in_place() const override { return true; }
 
  private:
   std::map<std::string, Tensor> parameters_;
@@ -57,6 +58,8 @@ class Leaves : public ParameterSource {
     leaves.emplace_back(name, leaf);
     return leaf;
   }
+
+  bool in_place() const override { return source_->in_place(); }
 
   std::vector<std::pair<std::string, Tensor>> leaves;
 
@@ -157,7 +160,7 @@ double ModelTraining::accumulate(const Tensor& features, const Tensor& attention
   input.training = &pass;
   const HeadOutput output = model_->forward(input, {});
   const Tensor loss = model_->loss(output, labels, options_.loss);
-  const double value = static_cast<double>(*loss.data<float>());
+  const double value = static_cast<double>(*aten::detach(loss).to({}).data<float>());
   if (std::isfinite(value)) pass.backward(loss, weight);
   return value;
 }
@@ -168,16 +171,18 @@ ModelTraining::Step ModelTraining::step(double learning_rate) {
     throw std::invalid_argument("learning_rate is " + std::to_string(learning_rate) +
                                 "; expected a finite number, at least 0");
   }
-  std::vector<std::pair<Parameter*, Tensor>> reached;
-  double squares = 0;
+  std::vector<AdamWParameter> reached;
+  std::vector<Tensor> gradients;
   for (Parameter& parameter : parameters_) {
     if (!parameter.trained) continue;
     const Tensor gradient = w2vbert::gradient(parameter.leaf);
     if (!gradient.defined()) continue;
-    reached.emplace_back(&parameter, aten::contiguous(aten::detach(gradient)));
-    squares += sum_of_squares(reached.back().second);
+    gradients.push_back(aten::contiguous(aten::detach(gradient)));
+    reached.push_back({aten::detach(parameter.leaf), gradients.back(), parameter.weight_decay,
+                       &parameter.moments});
   }
-  const double norm = std::sqrt(squares);
+  const GradMode mode(false);
+  const double norm = std::sqrt(sum_of_squares(gradients));
   if (reached.empty() || !std::isfinite(norm)) {
     zero_gradients();
     return {norm, false};
@@ -186,13 +191,10 @@ ModelTraining::Step ModelTraining::step(double learning_rate) {
   const double clipped = options_.max_gradient_norm > 0
                              ? std::min(1.0, options_.max_gradient_norm / (norm + 1e-6))
                              : 1.0;
-  for (auto& [parameter, gradient] : reached) {
-    adamw_step(parameter->leaf, gradient, static_cast<float>(clipped), learning_rate,
-               parameter->weight_decay, options_.adamw, parameter->moments);
-  }
+  adamw_step(reached, clipped, learning_rate, options_.adamw);
   for (const Parameter& parameter : parameters_) {
     if (parameter.average.defined()) {
-      update_average(parameter.average, parameter.leaf, options_.average_decay);
+      update_average(parameter.average, aten::detach(parameter.leaf), options_.average_decay);
     }
   }
   zero_gradients();
@@ -242,8 +244,10 @@ void ModelTraining::use_average(bool on) {
   if (on == average_in_use_) return;
   for (const Parameter& parameter : parameters_) {
     if (!parameter.average.defined()) continue;
-    float* own = parameter.leaf.data<float>();
-    std::swap_ranges(own, own + parameter.leaf.numel(), parameter.average.data<float>());
+    const Tensor own = aten::detach(parameter.leaf);
+    const Tensor before = aten::clone(own);
+    copy_values(own, parameter.average);
+    copy_values(parameter.average, before);
   }
   average_in_use_ = on;
 }
@@ -251,6 +255,7 @@ void ModelTraining::use_average(bool on) {
 void ModelTraining::save_state(const std::string& path) const {
   require_own_weights("saving the state");
   const Tensor steps = Tensor::empty({static_cast<int64_t>(parameters_.size())}, DType::kInt64);
+  std::vector<Tensor> on_host;
   std::vector<TensorToWrite> tensors;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Parameter& parameter = parameters_[i];
@@ -261,8 +266,9 @@ void ModelTraining::save_state(const std::string& path) const {
     }
     const auto add = [&](const char* kind, const Tensor& tensor) {
       if (!tensor.defined()) return;
+      on_host.push_back(aten::detach(tensor).to({}));
       tensors.push_back({std::string(kind) + parameter.name, SafetensorsDType::kF32, tensor.shape(),
-                         tensor.raw_data()});
+                         on_host.back().raw_data()});
     };
     add("parameter.", parameter.leaf);
     add("first_moment.", parameter.moments.first);
@@ -310,15 +316,18 @@ void ModelTraining::load_state(const std::string& path) {
     }
     find("parameter.", parameter.leaf);
     if (steps[i] > 0) {
-      moments[i] = {Tensor::empty(shape, DType::kFloat32), Tensor::empty(shape, DType::kFloat32),
-                    steps[i]};
+      const Device device = parameter.leaf.device();
+      moments[i] = {Tensor::empty(shape, DType::kFloat32, device),
+                    Tensor::empty(shape, DType::kFloat32, device), steps[i]};
       find("first_moment.", moments[i].first);
       find("second_moment.", moments[i].second);
     }
     if (parameter.average.defined()) find("average.", parameter.average);
   }
   for (const auto& [to, from] : copies) {
-    if (from->byte_size() > 0) std::memcpy(to.raw_data(), from->data, from->byte_size());
+    const Tensor values = Tensor::empty(to.shape(), DType::kFloat32);
+    if (from->byte_size() > 0) std::memcpy(values.raw_data(), from->data, from->byte_size());
+    copy_values(aten::detach(to), values);
   }
   for (size_t i = 0; i < parameters_.size(); ++i) parameters_[i].moments = moments[i];
   random_ = random;

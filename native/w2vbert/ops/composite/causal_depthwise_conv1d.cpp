@@ -26,7 +26,7 @@ Tensor causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tens
     if (time == 0) continue;
     parts.push_back(convolve_utterance(aten::narrow(x, 0, bounds[u], time), weight));
   }
-  if (parts.empty()) return Tensor::empty(x.shape(), x.dtype());
+  if (parts.empty()) return Tensor::empty(x.shape(), x.dtype(), x.device());
   return aten::cat(parts, 0);
 }
 

@@ -24,8 +24,8 @@ Tensor gather_offsets(const Tensor& x, const std::vector<int64_t>& keys, const C
   for (int64_t i = 0; i < time; ++i) {
     for (const int64_t j : keys) *next++ = column(j - i);
   }
-  const Tensor expanded =
-      aten::call("aten::expand", "", {{index}, {Shape{x.size(0), time, count}}, {false}});
+  const Tensor expanded = aten::call(
+      "aten::expand", "", {{index.to(x.device())}, {Shape{x.size(0), time, count}}, {false}});
   return aten::call("aten::gather", "", {{x}, {int64_t{2}}, {expanded}, {false}});
 }
 
@@ -83,23 +83,24 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
       if (!mask.defined() || mask.data<bool>()[first + j]) keys.push_back(j);
     }
     const int64_t count = static_cast<int64_t>(keys.size());
+    const Tensor chosen = count < time ? Tensor::of(keys).to(query.device()) : Tensor();
     Tensor values = split_heads(value, first, time, heads);
     Tensor weights;
     if (count == 0) {
-      weights = aten::softmax(Tensor::zeros(square, query.dtype()), 2);
+      weights = aten::softmax(Tensor::zeros(square, query.dtype(), query.device()), 2);
     } else {
       const Tensor queries = split_heads(query, first, time, heads);
       Tensor valid_keys = split_heads(key, first, time, heads);
       if (count < time) {
-        valid_keys = aten::index_select(valid_keys, 1, Tensor::of(keys));
-        values = aten::index_select(values, 1, Tensor::of(keys));
+        valid_keys = aten::index_select(valid_keys, 1, chosen);
+        values = aten::index_select(values, 1, chosen);
       }
       weights = aten::softmax(scores(queries, valid_keys, keys, heads, positions), 2);
     }
     if (weight_factors.defined()) {
       Tensor factors = aten::reshape(
           aten::narrow(weight_factors, 0, heads * squares, heads * time * time), square);
-      if (0 < count && count < time) factors = aten::index_select(factors, 2, Tensor::of(keys));
+      if (0 < count && count < time) factors = aten::index_select(factors, 2, chosen);
       weights = aten::mul(weights, factors);
     }
     squares += time * time;
@@ -107,18 +108,20 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
     outputs.push_back(aten::reshape(aten::transpose(heads_out, 0, 1), {time, query.size(1)}));
     if (!return_weights) continue;
     if (0 < count && count < time) {
-      weights = aten::call(
-          "aten::index_copy", "",
-          {{Tensor::zeros(square, query.dtype())}, {int64_t{2}}, {Tensor::of(keys)}, {weights}});
+      weights = aten::call("aten::index_copy", "",
+                           {{Tensor::zeros(square, query.dtype(), query.device())},
+                            {int64_t{2}},
+                            {chosen},
+                            {weights}});
     }
     all_weights.push_back(aten::reshape(weights, {-1}));
   }
   AttentionOutput result;
-  result.output =
-      outputs.empty() ? Tensor::empty(query.shape(), query.dtype()) : aten::cat(outputs, 0);
+  result.output = outputs.empty() ? Tensor::empty(query.shape(), query.dtype(), query.device())
+                                  : aten::cat(outputs, 0);
   if (return_weights) {
-    result.weights =
-        all_weights.empty() ? Tensor::empty({0}, query.dtype()) : aten::cat(all_weights, 0);
+    result.weights = all_weights.empty() ? Tensor::empty({0}, query.dtype(), query.device())
+                                         : aten::cat(all_weights, 0);
   }
   return result;
 }
@@ -127,7 +130,7 @@ Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads,
                         const std::vector<float>& frequencies) {
   const int64_t total_time = x.size(0);
   const int64_t half = static_cast<int64_t>(frequencies.size());
-  if (total_time == 0) return Tensor::empty(x.shape(), x.dtype());
+  if (total_time == 0) return Tensor::empty(x.shape(), x.dtype(), x.device());
   const int64_t* bounds = offsets.data<int64_t>();
   const Tensor positions = Tensor::empty({total_time, 1, 1}, DType::kInt64);
   for (int64_t u = 0; u + 1 < offsets.numel(); ++u) {
@@ -135,8 +138,9 @@ Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads,
       positions.data<int64_t>()[t] = t - bounds[u];
     }
   }
-  const Tensor angles = aten::mul(aten::to(positions, x.dtype()),
-                                  aten::to(Tensor::of(frequencies, {1, 1, half}), x.dtype()));
+  const Tensor rates = Tensor::of(frequencies, {1, 1, half});
+  const Tensor angles =
+      aten::mul(aten::to(positions, x.dtype()), aten::to(rates, x.dtype())).to(x.device());
   const Tensor cosine = aten::unary("aten::cos", angles);
   const Tensor sine = aten::unary("aten::sin", angles);
   const Tensor rows = aten::reshape(x, {total_time, heads, 2 * half});

@@ -96,10 +96,12 @@ public final class ModelTraining implements AutoCloseable {
    *
    * @param type the class of the model: one with a head
    * @param options how the checkpoint is loaded: weights are always float32 and copied. A base
-   *     checkpoint has no head: {@link LoadOptions#withMissingInitialized} draws one.
+   *     checkpoint has no head: {@link LoadOptions#withMissingInitialized} draws one. With {@link
+   *     LoadOptions#withDevice} a CUDA device computes, with the same draws; there the sums of a
+   *     gradient have no fixed order, so that repeated trainings differ in their last bits.
    * @throws IllegalArgumentException as {@code fromPretrained} of {@code type}; if it has no head;
-   *     if the options ask for other weights than float32 or another device than the CPU; or if
-   *     {@code ctc_loss_reduction} is {@code none}
+   *     if the options ask for other weights than float32; or if {@code ctc_loss_reduction} is
+   *     {@code none}
    * @throws W2vBertException if a file cannot be read or native libraries cannot be loaded
    */
   public static <M extends Wav2Vec2BertPreTrainedModel> ModelTraining fromPretrained(
@@ -109,10 +111,6 @@ public final class ModelTraining implements AutoCloseable {
     if (options.weights() != WeightType.FLOAT32) {
       throw new IllegalArgumentException(
           "the load options ask for " + options.weights() + " weights; training expects float32");
-    }
-    if (!options.device().equals("cpu")) {
-      throw new IllegalArgumentException(
-          "the load options ask for the device " + options.device() + "; training expects cpu");
     }
     return of(
         Wav2Vec2BertPreTrainedModel.load(

@@ -80,19 +80,4 @@ class LoadOptionsTest {
     assertEquals(
         "there is no device cuda:2: this machine has 2, counted from 0", refusal.getMessage());
   }
-
-  @Test
-  void trainingRefusesADevice() {
-    IllegalArgumentException refusal =
-        assertThrows(
-            IllegalArgumentException.class,
-            () ->
-                ModelTraining.fromPretrained(
-                    Wav2Vec2BertForCTC.class,
-                    MODEL,
-                    LoadOptions.DEFAULT.withDevice("cuda:0"),
-                    TrainingOptions.DEFAULT));
-    assertEquals(
-        "the load options ask for the device cuda:0; training expects cpu", refusal.getMessage());
-  }
 }
