@@ -113,6 +113,15 @@ final class FinetuneCommand implements Callable<Integer> {
       description = "The classes in order; without it: those of the model or of the data, sorted.")
   private List<String> labels;
 
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      defaultValue = "cpu",
+      description =
+          "Where the model learns: cpu, cuda (the first GPU) or cuda:N; a model that begins with"
+              + " chance only on the cpu. Default: ${DEFAULT-VALUE}.")
+  private String device;
+
   @Mixin private TrainerArguments trainerArguments;
 
   @Mixin private DataArguments dataArguments;
@@ -150,6 +159,7 @@ final class FinetuneCommand implements Callable<Integer> {
             .output(output)
             .options(options)
             .training(optimizerArguments.options(usage))
+            .device(device)
             .adjustConfig(this::changed)
             .command(commandLine())
             .licence(licence)

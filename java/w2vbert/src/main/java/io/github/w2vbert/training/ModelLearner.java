@@ -30,8 +30,9 @@ final class ModelLearner implements Learner {
    * Opens such models.
    *
    * @param options of which the seed is replaced
+   * @param device where they compute
    */
-  record Factory(TrainingOptions options) implements Learner.Factory {
+  record Factory(TrainingOptions options, String device) implements Learner.Factory {
     @Override
     public Learner open(
         TrainingTask task,
@@ -45,7 +46,8 @@ final class ModelLearner implements Learner {
       if (model == null) {
         training = ModelTraining.initialize(task.model(), config, seeded);
       } else {
-        LoadOptions load = LoadOptions.DEFAULT.withConfig(config).withMissingInitialized(seed);
+        LoadOptions load =
+            LoadOptions.DEFAULT.withDevice(device).withConfig(config).withMissingInitialized(seed);
         training =
             ModelTraining.fromPretrained(
                 task.model(),

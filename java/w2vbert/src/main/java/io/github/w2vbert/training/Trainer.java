@@ -3,6 +3,7 @@ package io.github.w2vbert.training;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.TrainingOptions;
 import io.github.w2vbert.W2vBert;
 import io.github.w2vbert.W2vBertException;
@@ -213,7 +214,9 @@ public final class Trainer {
     Path output;
     TrainerOptions options = TrainerOptions.DEFAULT;
     TrainingListener listener = TrainingListener.NONE;
-    Learner.Factory learners = new ModelLearner.Factory(TrainingOptions.DEFAULT);
+    TrainingOptions training = TrainingOptions.DEFAULT;
+    String device = LoadOptions.DEFAULT.device();
+    Learner.Factory learners; // null: of models with these options
     String command = "";
     String licence = "";
     String base = "";
@@ -235,6 +238,8 @@ public final class Trainer {
       output = other.output;
       options = other.options;
       listener = other.listener;
+      training = other.training;
+      device = other.device;
       learners = other.learners;
       command = other.command;
       licence = other.licence;
@@ -300,7 +305,20 @@ public final class Trainer {
      * #options(TrainerOptions)}.
      */
     public Builder training(TrainingOptions value) {
-      return learners(new ModelLearner.Factory(value));
+      training = Objects.requireNonNull(value, "training");
+      return this;
+    }
+
+    /**
+     * Sets where the model learns and is evaluated: {@code cpu}, which is the default, {@code cuda}
+     * or {@code cuda:N}. On a GPU the draws are the same; a sum there has no fixed order, so that
+     * repeated runs differ in the last bits.
+     *
+     * @throws IllegalArgumentException if there is no such name
+     */
+    public Builder device(String name) {
+      device = LoadOptions.DEFAULT.withDevice(name).device();
+      return this;
     }
 
     /** Sets who is told how the run goes. */
@@ -359,9 +377,16 @@ public final class Trainer {
       require(!train.isEmpty(), "there is no utterance to learn from");
       require(output != null, "no output folder is given");
       require(
+          model != null || device.equals(LoadOptions.DEFAULT.device()),
+          "the device is " + device + ", but a model that begins with chance learns on the cpu");
+      require(
           labels == null || task == TrainingTask.CLASSIFICATION || task == TrainingTask.FRAMES,
           "labels are given, but the task " + task + " has none");
-      return new Trainer(new Builder(this));
+      Builder built = new Builder(this);
+      if (built.learners == null) {
+        built.learners = new ModelLearner.Factory(training, device);
+      }
+      return new Trainer(built);
     }
 
     private static void require(boolean holds, String message) {

@@ -73,6 +73,16 @@ class TrainerTest {
   }
 
   @Test
+  void aModelThatBeginsWithChanceLearnsOnTheCpuOnly() throws IOException {
+    Trainer.Builder trainer = trainer(folder).device("cuda");
+    IllegalArgumentException refusal = assertThrows(IllegalArgumentException.class, trainer::build);
+    assertEquals(
+        "the device is cuda, but a model that begins with chance learns on the cpu",
+        refusal.getMessage());
+    assertThrows(IllegalArgumentException.class, () -> trainer.device("gpu"));
+  }
+
+  @Test
   void theResultIsACompleteFolder() throws Exception {
     Path output = folder.resolve("out");
     TrainingResult result =
