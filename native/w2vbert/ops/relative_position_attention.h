@@ -30,8 +30,7 @@ struct AttentionOutput {
 //   key_mask           [total_time]      bool: whether a row counts as key; undefined: all do
 //   positions          dtype of query; one of the two kinds or none
 //   weight_factors     dtype of query, laid out like the weights, which are multiplied by them
-//   after
-//                      the softmax (dropout); undefined: they are not
+//                      after the softmax (dropout); undefined: they are not
 // Excluded keys have weight 0; an utterance without any valid key weighs all its keys alike. All
 // tensors are on the CPU, or all on a CUDA device: there float16 and bfloat16 are welcome, too, and
 // so are offsets on the device, but for the weights; `longest` says then that no utterance is
@@ -57,10 +56,9 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
 //   offsets  as above
 //   returns  like x
 // The frequencies and, for float32, the angles are rounded to float32, as in the reference.
-// Differentiable. On a CUDA device in float16 and bfloat16, too; with gradients, offsets
-// are on the CPU. Throws
-// std::invalid_argument when a shape, dtype, device, offset or base does not fit. Su et al. 2021,
-// section 3.4.
+// Differentiable. On a CUDA device in float16 and bfloat16, too; with gradients, offsets are on the
+// CPU. Throws std::invalid_argument when a shape, dtype, device, offset or base does not fit. Su et
+// al. 2021, section 3.4.
 Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads, double base);
 
 }  // namespace w2vbert::ops
