@@ -306,6 +306,7 @@ public final class Trainer {
      */
     public Builder training(TrainingOptions value) {
       training = Objects.requireNonNull(value, "training");
+      learners = null;
       return this;
     }
 
