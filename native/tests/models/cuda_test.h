@@ -91,7 +91,9 @@ class RecordedCase {
         inputs_((folder / "inputs.safetensors").string()),
         outputs_((folder / "outputs.safetensors").string()) {}
 
+  const std::filesystem::path& folder() const { return folder_; }
   const Json& json() const { return json_; }
+  const SafetensorsFile& inputs() const { return inputs_; }
   const SafetensorsFile& outputs() const { return outputs_; }
   std::string config() const { return read_bytes(folder_ / "config.json"); }
 

@@ -32,20 +32,13 @@ Json default_options() {
           {"seed", 5}};
 }
 
-class RecordedTraining {
+class RecordedTraining : public RecordedCase {
  public:
-  explicit RecordedTraining(const std::filesystem::path& folder)
-      : folder_(folder),
-        json_(parse_json(read_bytes(folder / "case.json"), folder.string())),
-        inputs_((folder / "inputs.safetensors").string()),
-        outputs_((folder / "outputs.safetensors").string()) {}
-
-  const Json& json() const { return json_; }
-  const SafetensorsFile& outputs() const { return outputs_; }
+  using RecordedCase::RecordedCase;
 
   // With every dropout, layerdrop and SpecAugment if `random`.
   TrainingPointer open(const std::string& device, const Json& options, bool random = false) const {
-    Json config = parse_json(read_bytes(folder_ / "config.json"), "config.json");
+    Json config = parse_json(RecordedCase::config(), "config.json");
     if (random) {
       for (const char* name :
            {"hidden_dropout", "activation_dropout", "attention_dropout", "feat_proj_dropout",
@@ -59,36 +52,31 @@ class RecordedTraining {
       config["mask_feature_length"] = 4;
     }
     const auto model =
-        NativeModel::from_pretrained(json_["class"], folder_.string(), config.dump(), true, false,
+        NativeModel::from_pretrained(json()["class"], folder().string(), config.dump(), true, false,
                                      1, true, static_cast<int>(DType::kFloat32), device);
     return NativeTraining::create(*model, options.dump());
   }
 
   double accumulate(NativeTraining& training, double weight = 1) const {
-    return training.accumulate(input("input_features").get(), input("attention_mask").get(),
-                               input("labels").get(), weight);
+    return training.accumulate(batch("input_features").get(), batch("attention_mask").get(),
+                               batch("labels").get(), weight);
   }
 
   // Names behind a prefix of the outputs.
   std::vector<std::string> names(const std::string& prefix) const {
     std::vector<std::string> names;
-    for (const TensorEntry& entry : outputs_.entries()) {
+    for (const TensorEntry& entry : outputs().entries()) {
       if (entry.name.rfind(prefix, 0) == 0) names.push_back(entry.name.substr(prefix.size()));
     }
     return names;
   }
 
  private:
-  TensorPointer input(const std::string& name) const {
-    const TensorEntry* entry = inputs_.find(name);
+  TensorPointer batch(const std::string& name) const {
+    const TensorEntry* entry = inputs().find(name);
     if (entry == nullptr) return nullptr;
     return native(entry->shape, dtype_of(entry->dtype), entry->data);
   }
-
-  std::filesystem::path folder_;
-  Json json_;
-  SafetensorsFile inputs_;
-  SafetensorsFile outputs_;
 };
 
 std::vector<std::filesystem::path> training_cases() {
