@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "cuda/emulated_stream.h"
 #include "w2vbert/io/half.h"
 
 #define W2VBERT_DEVICE inline
@@ -373,9 +374,10 @@ inline void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[
 }
 
 template <typename... Parameters, typename... Arguments>
-void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape, Stream,
-            const Arguments&... arguments) {
-  emulated::run(name, shape, [&] { kernel(arguments...); });
+void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape,
+            Stream stream, const Arguments&... arguments) {
+  const auto work = [=] { emulated::run(name, shape, [&] { kernel(arguments...); }); };
+  if (!emulated::capture(stream, work)) work();
 }
 
 }  // namespace w2vbert::cuda

@@ -2,12 +2,15 @@
 
 #include <atomic>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "cuda/emulated_stream.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/c_abi.h"
+#include "w2vbert/torch/device_memory.h"
 #include "w2vbert/torch/library.h"
 #include "w2vbert/torch/tensor.h"
 
@@ -16,19 +19,29 @@ extern "C" {
 int32_t aoti_torch_device_type_meta();
 AOTITorchError torch_delete_list(TorchListOpaque* list);
 
-// Of libtorch_cuda.so, what torch/cuda.cpp uses.
+// Of libtorch_cuda.so, what the plug-in uses.
 AOTITorchError aoti_torch_create_cuda_guard(int32_t, void** result) {
   *result = nullptr;
   return 0;
 }
 AOTITorchError aoti_torch_delete_cuda_guard(void*) { return 0; }
 AOTITorchError aoti_torch_get_current_cuda_stream(int32_t, void** result) {
-  *result = nullptr;
+  *result = w2vbert::cuda::emulated::current_stream();
+  return 0;
+}
+AOTITorchError aoti_torch_create_cuda_stream_guard(void* stream, int32_t, void** before) {
+  *before = w2vbert::cuda::emulated::exchange_stream(static_cast<CUstream_st*>(stream));
+  return 0;
+}
+AOTITorchError aoti_torch_delete_cuda_stream_guard(void* before) {
+  w2vbert::cuda::emulated::exchange_stream(static_cast<CUstream_st*>(before));
   return 0;
 }
 }
 
 namespace w2vbert::emulated_libtorch {
+namespace stream = w2vbert::cuda::emulated;
+
 // c10::Device
 struct DeviceBytes {
   int8_t type;
@@ -57,6 +70,7 @@ struct OperatorName {
 };
 struct OperatorHandle {
   const OperatorName* definition;
+  const void* position;  // in the dispatcher's list
 };
 using Stack = std::vector<Value>;
 
@@ -166,6 +180,7 @@ const CudaHooks& cuda_hooks() {
 namespace {
 
 std::atomic<int64_t> wait_count{0};
+std::atomic<int64_t> allocation_count{0};
 std::atomic<int64_t> largest_allocation{-1};
 
 char* impl_of(const Tensor& tensor) { return *reinterpret_cast<char**>(tensor.handle()); }
@@ -241,6 +256,7 @@ uint64_t on_host(const char* op, char kind, uint64_t value) {
 template <typename Op>
 void run_on_host(uint64_t* stack, uint64_t arguments, uint64_t) {
   const std::string name = std::string("aten::") + Op::kName;
+  if (name.rfind("aten::empty", 0) == 0) ++allocation_count;
   std::vector<StableIValue> host(arguments);
   for (size_t i = 0; i < arguments; ++i) {
     host[i] = on_host(name.c_str(), Op::kArguments[i], stack[i]);
@@ -258,6 +274,16 @@ void run_on_host(uint64_t* stack, uint64_t arguments, uint64_t) {
 thread_local bool falling_back = false;
 
 void copy_values(const Tensor& to, const Tensor& from) {
+  if (stream::capturing() && !falling_back) {
+    if (!on_device(to) || !on_device(from)) {
+      throw std::runtime_error("a copy between the host and the device while a stream is captured");
+    }
+    const DeviceMemory::Use nothing(nullptr);  // as on a GPU, a graph keeps no memory
+    const Tensor kept_to = Tensor::share(to.handle());
+    const Tensor kept_from = Tensor::share(from.handle());
+    stream::capture(stream::current_stream(), [=] { copy_values(kept_to, kept_from); });
+    return;
+  }
   if (!on_device(to) && !falling_back) ++wait_count;
   const Tensor host_to = on_device(to) ? host_alias(to) : to;
   const Tensor host_from = on_device(from) ? host_alias(from) : from;
@@ -326,6 +352,7 @@ W2VBERT_OPERATOR(EmptyStrided, "empty_strided", "", "....d.");
 W2VBERT_OPERATOR(ReshapeAlias, "_reshape_alias", "", "t..");
 W2VBERT_OPERATOR(UnsafeView, "_unsafe_view", "", "t.");
 W2VBERT_OPERATOR(View, "view", "", "t.");
+W2VBERT_OPERATOR(ViewAsType, "view", "dtype", "t.");
 #undef W2VBERT_OPERATOR
 
 // Operators for which the host waits for what the device computes.
@@ -356,12 +383,8 @@ void check_devices(const std::string& op, const Stack& arguments) {
   }
 }
 
-// An operator that is not above: ATen's for the CPU, on copies of its arguments.
-void fall_back(void*, const OperatorHandle& op, uint64_t, Stack* stack) {
-  const std::string& name = op.definition->name;
-  if (name.rfind("aten::", 0) != 0) throw std::runtime_error(name + " has no kernel for CUDA");
-  check_devices(name, *stack);
-  if (waits_for(name)) ++wait_count;
+// ATen's operator for the CPU, on copies of its arguments.
+void compute(const OperatorHandle& op, Stack* stack) {
   const bool before = falling_back;
   falling_back = true;
   try {
@@ -371,6 +394,73 @@ void fall_back(void*, const OperatorHandle& op, uint64_t, Stack* stack) {
     throw;
   }
   falling_back = before;
+}
+
+// A value of a stack that outlives it.
+struct Kept {
+  Value value;
+  Tensor tensor;  // what it refers to, if it is one
+};
+
+Kept keep(const std::string& op, const Value& value) {
+  if (value.tag == kTensorTag) {
+    const auto handle = reinterpret_cast<AtenTensorHandle>(const_cast<void**>(&value.payload));
+    return {value, Tensor::share(handle)};
+  }
+  // Nothing, double, int, bool: a number in the value itself.
+  for (const int32_t tag : {0, 3, 5, 10}) {
+    if (value.tag == tag) return {value, Tensor()};
+  }
+  throw std::runtime_error(op + " is captured with an argument of kind " +
+                           std::to_string(value.tag));
+}
+
+Value again(const Kept& kept) {
+  if (!kept.tensor.defined()) return kept.value;
+  // The stack takes over the reference, not the memory of the handle.
+  AtenTensorOpaque* const handle = kept.tensor.new_handle();
+  const Value value{*reinterpret_cast<void**>(handle), kTensorTag, 0};
+  ::operator delete(handle);
+  return value;
+}
+
+// The tensor that a value of a stack owns.
+Tensor take(const Value& value) {
+  auto* const handle = static_cast<void**>(::operator new(sizeof(void*)));
+  *handle = value.payload;
+  return Tensor::adopt(reinterpret_cast<AtenTensorHandle>(handle));
+}
+
+// Operators that are not above. In a capture the results, of which only the memory is of use, are
+// those that every launch of the graph writes.
+void fall_back(void*, const OperatorHandle& op, uint64_t, Stack* stack) {
+  const std::string& name = op.definition->name;
+  if (name.rfind("aten::", 0) != 0) throw std::runtime_error(name + " has no kernel for CUDA");
+  check_devices(name, *stack);
+  if (waits_for(name)) {
+    if (stream::capturing()) throw std::runtime_error(name + " while a stream is captured");
+    ++wait_count;
+  }
+  if (!stream::capturing()) {
+    ++allocation_count;
+    compute(op, stack);
+    return;
+  }
+  const DeviceMemory::Use nothing(nullptr);  // as on a GPU, a graph keeps no memory
+  std::vector<Kept> arguments;
+  for (const Value& value : *stack) arguments.push_back(keep(name, value));
+  compute(op, stack);
+  std::vector<Kept> results;
+  for (const Value& value : *stack) results.push_back(keep(name, value));
+  stream::capture(stream::current_stream(), [op, arguments, results] {
+    Stack values;
+    for (const Kept& kept : arguments) values.push_back(again(kept));
+    compute(op, &values);
+    for (size_t i = 0; i < results.size(); ++i) {
+      const Tensor result = take(values[i]);
+      if (result.raw_data() != results[i].tensor.raw_data()) copy_values(results[i].tensor, result);
+    }
+  });
 }
 
 class OneDevice final : public DeviceGuard {};
@@ -388,6 +478,7 @@ void register_all() {
   add<ReshapeAlias>();
   add<UnsafeView>();
   add<View>();
+  add<ViewAsType>();
   // Never destroyed, as the libraries above.
   static void* registrations[3][16];
   const auto kernel = [] {
@@ -425,7 +516,9 @@ void install() {
   static_cast<void>(done);
 }
 
-int64_t waits() { return wait_count; }
+int64_t waits() { return wait_count + stream::stream_waits(); }
+
+int64_t allocations() { return allocation_count; }
 
 void set_largest_allocation(int64_t bytes) { largest_allocation = bytes; }
 

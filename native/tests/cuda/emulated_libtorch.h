@@ -13,8 +13,11 @@ namespace w2vbert::emulated_libtorch {
 // if this LibTorch cannot be told to take memory of the host for a device's.
 void install();
 
-// Times that the host had to wait for the device: copies from it.
+// Times that the host had to wait for the device: copies from it, and for a stream.
 int64_t waits();
+
+// Allocations on the device, and operators that may make some.
+int64_t allocations();
 
 // From now on allocations of more bytes fail as where memory is exhausted; -1: none does.
 void set_largest_allocation(int64_t bytes);
