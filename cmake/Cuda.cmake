@@ -53,6 +53,8 @@ if(W2VBERT_CUDA_FOUND)
     w2vbert/ops/cuda/rotary_embedding.cu
     w2vbert/torch/aten.cpp
     w2vbert/torch/cuda.cpp
+    w2vbert/torch/cuda_runtime_table.cpp
+    w2vbert/torch/device_memory.cpp
     w2vbert/torch/library.cpp
     w2vbert/torch/tensor.cpp)
   target_include_directories(w2vbert_cuda PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})

@@ -154,8 +154,12 @@ Tensor cuda_rows(const LinearInput& input) {
   return aten::masked_fill(x, invalid, aten::to(Tensor::scalar(0), x.dtype()));
 }
 
+// Into memory of Tensor::empty, which a workspace can serve; ATen would allocate its own.
 Tensor cuda_product(const LinearInput& input, const LinearParameters& layer, bool with_bias) {
-  return aten::linear(cuda_rows(input), matrix_of(layer.weight), with_bias ? layer.bias : Tensor());
+  const Tensor rows = cuda_rows(input);
+  const Tensor out = Tensor::empty(with_last(rows.shape(), layer.weight.size(0)), rows.dtype(),
+                                   rows.device());
+  return aten::linear_out(rows, matrix_of(layer.weight), with_bias ? layer.bias : Tensor(), out);
 }
 
 bool changes(const LinearOutput& output) {

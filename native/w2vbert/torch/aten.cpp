@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "w2vbert/torch/c_abi.h"
+#include "w2vbert/torch/device_memory.h"
 
 namespace w2vbert::aten {
 namespace {
@@ -91,6 +92,7 @@ Boxable optional(const Tensor& tensor) {
 void run(const char* op, const char* overload, std::vector<StableIValue>& stack,
          std::initializer_list<Boxable> arguments) {
   if (torch_call_dispatcher(op, overload, stack.data(), kTorchAbiVersion) == 0) return;
+  DeviceMemory::end_call();
   std::string message = std::string(op) + " failed for (";
   for (const Boxable& argument : arguments) {
     if (message.back() != '(') message += ", ";
@@ -112,6 +114,7 @@ std::vector<Tensor> call_many(const char* op, const char* overload,
   for (size_t i = 0; i < results; ++i) {
     tensors.push_back(Tensor::adopt(reinterpret_cast<AtenTensorHandle>(stack[i])));
   }
+  DeviceMemory::end_call();
   return tensors;
 }
 
@@ -121,6 +124,10 @@ Tensor call(const char* op, const char* overload, std::initializer_list<Boxable>
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return call("aten::linear", "", {{x}, {weight}, optional(bias)});
+}
+
+Tensor linear_out(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& out) {
+  return call("aten::linear", "out", {{x}, {weight}, optional(bias), {out}});
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
@@ -190,6 +197,11 @@ Tensor contiguous(const Tensor& x) {
 Tensor detach(const Tensor& x) { return call("aten::detach", "", {{x}}); }
 
 Tensor clone(const Tensor& x) { return call("aten::clone", "", {{x}, {kContiguousFormat, true}}); }
+
+Tensor view_as(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  return call("aten::view", "dtype", {{x}, {dtype}});
+}
 
 Tensor narrow(const Tensor& x, int64_t axis, int64_t start, int64_t length) {
   return call("aten::narrow", "", {{x}, {axis}, {start}, {length}});

@@ -32,6 +32,8 @@ std::vector<Tensor> call_many(const char* op, const char* overload,
 
 // x @ weight^T + bias; an undefined bias is none.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
+// The same into the memory of `out`, which is returned. Without gradients.
+Tensor linear_out(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& out);
 // Over the last axis.
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
 Tensor matmul(const Tensor& a, const Tensor& b);
@@ -61,6 +63,8 @@ Tensor contiguous(const Tensor& x);
 Tensor detach(const Tensor& x);
 // A copy of its own memory, contiguous.
 Tensor clone(const Tensor& x);
+// The same bytes as elements of another type.
+Tensor view_as(const Tensor& x, DType dtype);
 Tensor narrow(const Tensor& x, int64_t axis, int64_t start, int64_t length);
 Tensor index_select(const Tensor& x, int64_t axis, const Tensor& index);
 Tensor cat(const TensorList& parts, int64_t axis);

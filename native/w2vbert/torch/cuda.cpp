@@ -2,10 +2,12 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <stdexcept>
 
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/c_abi.h"
+#include "w2vbert/torch/device_memory.h"
 
 // Of libtorch_cuda.so, documented upstream in torch/csrc/inductor/aoti_torch/c/shim.h.
 extern "C" {
@@ -16,6 +18,8 @@ AOTITorchError aoti_torch_get_current_cuda_stream(int32_t device_index, void** r
 
 namespace w2vbert {
 namespace {
+
+std::atomic<CudaDevice::Serve> serve_empty{nullptr};
 
 void check(AOTITorchError error, const char* what) {
   if (error != 0) throw std::runtime_error(std::string("LibTorch could not ") + what);
@@ -58,7 +62,16 @@ CUstream_st* CudaDevice::stream() const {
   return static_cast<CUstream_st*>(stream);
 }
 
+void CudaDevice::serve_empty_by(Serve serve) { serve_empty = serve; }
+
 Tensor CudaDevice::empty(const Shape& shape, DType dtype) const {
+  if (const Serve serve = serve_empty) {
+    AtenTensorOpaque* tensor = nullptr;
+    const int served = serve(shape.data(), static_cast<int64_t>(shape.size()),
+                             static_cast<int32_t>(dtype), index_, &tensor);
+    if (served == DeviceMemory::kServed) return Tensor::adopt(tensor);
+    if (served == DeviceMemory::kNoMemory) throw std::runtime_error("no memory");
+  }
   return Tensor::empty(shape, dtype, {true, index_});
 }
 

@@ -26,8 +26,13 @@ class CudaDevice {
 
   // LibTorch's current stream.
   CUstream_st* stream() const;
-  // Uninitialised memory, from LibTorch's caching allocator.
+  // Uninitialised memory: from what serves this thread (torch/device_memory.h), or from LibTorch's
+  // caching allocator.
   Tensor empty(const Shape& shape, DType dtype) const;
+  // What serves, for the rest of the process; see CudaRuntimeTable::connect.
+  using Serve = int (*)(const int64_t* shape, int64_t dimensions, int32_t dtype,
+                        int32_t device_index, AtenTensorOpaque** result);
+  static void serve_empty_by(Serve serve);
   // Whether the tensor is on this device.
   bool has(const Tensor& tensor) const;
   // The same values in contiguous memory of this device: the tensor itself, if they are there.

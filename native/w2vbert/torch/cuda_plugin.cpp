@@ -6,6 +6,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "w2vbert/torch/cuda_runtime.h"
+
 namespace w2vbert {
 namespace {
 
@@ -159,6 +161,11 @@ void open_cuda_plugin(const CudaDriver& driver, const std::string& torch_cuda,
   if (!failure.empty()) {
     throw std::runtime_error("the CUDA plug-in of w2vbert does not fit LibTorch: " + failure);
   }
+  void* runtime = dlsym(library, "w2vbert_cuda_runtime");
+  if (runtime == nullptr) {
+    throw std::runtime_error(plugin + " is of another version than this library");
+  }
+  use_cuda_runtime(reinterpret_cast<const CudaRuntimeTable* (*)()>(runtime)());
 }
 
 }  // namespace w2vbert

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "w2vbert/torch/c_abi.h"
+#include "w2vbert/torch/device_memory.h"
 
 namespace w2vbert {
 namespace {
@@ -133,12 +134,15 @@ Device Device::parse(const std::string& name) {
 
 std::string Device::name() const { return cuda ? "cuda:" + std::to_string(index) : "cpu"; }
 
-Tensor Tensor::adopt(AtenTensorOpaque* handle) {
+Tensor Tensor::hold(AtenTensorOpaque* handle, std::shared_ptr<const void> holder) {
   Tensor tensor;
   tensor.handle_ = std::shared_ptr<AtenTensorOpaque>(
-      handle, [](AtenTensorOpaque* h) { aoti_torch_delete_tensor_object(h); });
+      handle,
+      [holder = std::move(holder)](AtenTensorOpaque* h) { aoti_torch_delete_tensor_object(h); });
   return tensor;
 }
+
+Tensor Tensor::adopt(AtenTensorOpaque* handle) { return DeviceMemory::adopt(handle); }
 
 Tensor Tensor::share(AtenTensorOpaque* handle) {
   AtenTensorHandle copy = nullptr;
@@ -147,6 +151,11 @@ Tensor Tensor::share(AtenTensorOpaque* handle) {
 }
 
 Tensor Tensor::empty(const Shape& shape, DType dtype, const Device& device) {
+  DeviceMemory* const memory = device.cuda ? DeviceMemory::serving(device) : nullptr;
+  return memory != nullptr ? memory->empty(shape, dtype) : allocate(shape, dtype, device);
+}
+
+Tensor Tensor::allocate(const Shape& shape, DType dtype, const Device& device) {
   const Shape strides = contiguous_strides(shape);
   AtenTensorHandle handle = nullptr;
   const AOTITorchError error = aoti_torch_empty_strided(
@@ -158,7 +167,7 @@ Tensor Tensor::empty(const Shape& shape, DType dtype, const Device& device) {
                              " tensor of shape " + shape_string(shape) +
                              (device.cuda ? " on " + device.name() : ""));
   }
-  return adopt(handle);
+  return hold(handle, nullptr);
 }
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype, const Device& device) {
@@ -205,11 +214,7 @@ Tensor Tensor::from_blob(void* data, const Shape& shape, DType dtype,
                                            strides.data(), 0, static_cast<int32_t>(dtype),
                                            aoti_torch_device_type_cpu(), -1, &handle),
         "wrap memory as a tensor");
-  Tensor tensor;
-  tensor.handle_ = std::shared_ptr<AtenTensorOpaque>(
-      handle,
-      [owner = std::move(owner)](AtenTensorOpaque* h) { aoti_torch_delete_tensor_object(h); });
-  return tensor;
+  return hold(handle, std::move(owner));
 }
 
 AtenTensorOpaque* Tensor::new_handle() const {

@@ -55,7 +55,7 @@ class Tensor {
  public:
   Tensor() = default;
 
-  // Uninitialised memory.
+  // Uninitialised memory; on a device from what serves this thread (torch/device_memory.h).
   static Tensor empty(const Shape& shape, DType dtype, const Device& device = {});
   static Tensor zeros(const Shape& shape, DType dtype, const Device& device = {});
   // What follows is on the CPU. A scalar; with a tensor of one or more dimensions it does not
@@ -70,6 +70,10 @@ class Tensor {
                           std::shared_ptr<const void> owner);
   // Takes over a handle that the C ABI returned.
   static Tensor adopt(AtenTensorOpaque* handle);
+  // The same, and holds `holder` as long as any copy of the returned object lives.
+  static Tensor hold(AtenTensorOpaque* handle, std::shared_ptr<const void> holder);
+  // Uninitialised memory from LibTorch, whoever serves this thread.
+  static Tensor allocate(const Shape& shape, DType dtype, const Device& device);
   // A new reference to the tensor of a handle that stays its owner's.
   static Tensor share(AtenTensorOpaque* handle);
 
