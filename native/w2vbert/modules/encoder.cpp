@@ -10,6 +10,7 @@ namespace w2vbert {
 
 Encoder::Encoder(const Scope& scope, const Config& config)
     : position_embeddings(config.position_embeddings_type),
+      relative_positions(std::make_unique<RelativePositionTables>()),
       hidden_size(config.hidden_size),
       hidden_dropout(config.hidden_dropout),
       layerdrop(config.layerdrop) {
@@ -22,8 +23,7 @@ Encoder::Output Encoder::operator()(Tensor x, const Layout& layout, const Reques
                                     TrainingPass* training) const {
   Tensor positions;
   if (position_embeddings == PositionEmbeddings::kRelative) {
-    positions =
-        aten::to(relative_position_table(layout.longest(), hidden_size).to(x.device()), x.dtype());
+    positions = relative_positions->get(layout.longest(), hidden_size, x.device(), x.dtype());
   }
   Output output{zero_invalid_rows(std::move(x), layout.valid), {}, {}};
   if (training != nullptr) {

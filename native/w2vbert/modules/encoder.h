@@ -1,6 +1,7 @@
 // Wav2Vec2BertEncoder: the stack of conformer blocks.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "w2vbert/modules/encoder_layer.h"
@@ -29,6 +30,7 @@ struct Encoder {
 
   std::vector<EncoderLayer> layers;
   PositionEmbeddings position_embeddings;
+  std::unique_ptr<RelativePositionTables> relative_positions;
   int64_t hidden_size;
   double hidden_dropout;
   double layerdrop;

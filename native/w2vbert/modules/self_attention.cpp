@@ -4,6 +4,7 @@
 
 #include "w2vbert/ops/relative_position_attention.h"
 #include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/cuda_runtime.h"
 
 namespace w2vbert {
 
@@ -21,6 +22,22 @@ Tensor relative_position_table(int64_t longest, int64_t size) {
     }
   }
   return table;
+}
+
+Tensor RelativePositionTables::get(int64_t longest, int64_t size, const Device& device,
+                                   DType dtype) {
+  const auto make = [&](int64_t length) {
+    return aten::to(relative_position_table(length, size).to(device), dtype);
+  };
+  if (longest > kLongest) return make(longest);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  int64_t length = table_.defined() ? (table_.size(0) + 1) / 2 : 0;
+  if (length < longest) {
+    for (length = 64; length < longest;) length *= 2;
+    table_ = make(length);
+    if (device.cuda) wait_for(device);  // other streams read it, too
+  }
+  return aten::narrow(table_, 0, length - longest, 2 * longest - 1);
 }
 
 SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t size,

@@ -1,6 +1,7 @@
 // Wav2Vec2BertSelfAttention with all its position kinds.
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -13,6 +14,20 @@ namespace w2vbert {
 // Sinusoids of the offsets longest-1 .. -(longest-1), float32 [2 * longest - 1, size]: sine in the
 // even columns, cosine in the odd ones (Dai et al. 2019; Wav2Vec2BertRelPositionalEmbedding).
 Tensor relative_position_table(int64_t longest, int64_t size);
+
+// The same on a device, in a type of floating point. Made once for lengths up to kLongest: the
+// table of a shorter utterance is a part of that of a longer one. For several threads.
+class RelativePositionTables {
+ public:
+  // `longest` is at least 1.
+  Tensor get(int64_t longest, int64_t size, const Device& device, DType dtype);
+
+  static constexpr int64_t kLongest = 2048;
+
+ private:
+  std::mutex mutex_;
+  Tensor table_;  // of the longest so far
+};
 
 struct SelfAttention {
   struct Output {
