@@ -69,6 +69,37 @@ TEST_F(CudaDeviceTest, ThreadsShareModelsOnOneDevice) {
   }
 }
 
+TEST_F(CudaDeviceTest, ThreadsReplayGraphsInSessions) {
+  constexpr int kThreads = 4;
+  constexpr int kCalls = 20;
+  const RecordedSpeech speech;
+  const auto model = speech.load(
+      DType::kFloat32, device_json("cuda:0", {speech.frames() / 2, speech.frames() + 5}, 3));
+  const int64_t shorter = speech.frames() / 2 - 1;
+  const int64_t count = 400 + (2 * shorter - 1) * 160;
+  const std::vector<int32_t> expected =
+      speech.best_path(*speech.load(DType::kFloat32), count, shorter);
+  std::vector<std::string> failures(kThreads);
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      try {
+        for (int call = 0; call < kCalls; ++call) {
+          const bool whole = (static_cast<int>(t) + call) % 2 == 0;
+          const bool right = whole ? speech.expected() == speech.best_path(*model)
+                                   : expected == speech.best_path(*model, count, shorter);
+          if (!right) failures[t] = "call " + std::to_string(call) + " gave other tokens";
+        }
+      } catch (const std::exception& e) {
+        failures[t] = e.what();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t t = 0; t < kThreads; ++t) EXPECT_EQ("", failures[t]) << "thread " << t;
+  EXPECT_EQ("", device_state(*model)["graphProblem"]);
+}
+
 TEST_F(CudaDeviceTest, ExhaustedMemoryLeavesTheModelUsable) {
   const RecordedCase recorded(case_folder("models", "ctc_repeats"));
   const auto model = recorded.load("cuda:0", DType::kFloat32);

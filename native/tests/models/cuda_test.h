@@ -45,6 +45,16 @@ class CudaTest : public ::testing::Test {
 // The device that the tests compute on.
 const Device kDevice{true, 0};
 
+// A device as Java asks for it, by default without graphs.
+inline std::string device_json(const std::string& name,
+                               const std::vector<int64_t>& graph_frames = {}, int64_t sessions = 2,
+                               int64_t memory_limit = 0, bool warm_up = false) {
+  return Json{{"device", name},       {"stream", 0},
+              {"sessions", sessions}, {"graph_frames", graph_frames},
+              {"warm_up", warm_up},   {"memory_limit", memory_limit}}
+      .dump();
+}
+
 inline DType dtype_of(SafetensorsDType dtype) {
   switch (dtype) {
     case SafetensorsDType::kF32:
@@ -112,7 +122,8 @@ class RecordedCase {
 
   std::shared_ptr<NativeModel> load(const std::string& device, DType dtype) const {
     return NativeModel::from_pretrained(json_["class"], folder_.string(), config(), false, false, 0,
-                                        false, static_cast<int>(dtype), device);
+                                        false, static_cast<int>(dtype),
+                                        device.front() == '{' ? device : device_json(device));
   }
 
   OutputPointer forward(const NativeModel& model, bool labels) const {
@@ -166,10 +177,30 @@ inline Tensor random_features(const std::vector<int64_t>& lengths, int64_t width
 }
 
 inline OutputPointer encode(const NativeModel& model, const Tensor& features,
-                            const std::vector<int64_t>& lengths) {
+                            const std::vector<int64_t>& lengths, bool all_states = true) {
   const auto input = native(features.shape(), DType::kFloat32, features.raw_data());
-  return model.encode(input.get(), lengths.data(), static_cast<int>(lengths.size()), -1, true,
-                      true);
+  return model.encode(input.get(), lengths.data(), static_cast<int>(lengths.size()), -1, all_states,
+                      all_states);
+}
+
+// The components of the Java record TrainingOptions.
+inline Json training_options() {
+  return {{"beta1", 0.9},
+          {"beta2", 0.999},
+          {"epsilon", 1e-8},
+          {"weightDecay", 0.01},
+          {"decayBiasesAndNorms", true},
+          {"maxGradNorm", 0.0},
+          {"averageDecay", 0.0},
+          {"gradientCheckpointing", false},
+          {"freezeBase", false},
+          {"freezeFeatureProjection", false},
+          {"amSoftmax", {{"scale", 30.0}, {"margin", 0.4}}},
+          {"seed", 5}};
+}
+
+inline Json device_state(const NativeModel& model) {
+  return parse_json(model.device_state_json(), "the state of the device");
 }
 
 // A recording, and what a model of the recorded cases hears in it.
@@ -183,16 +214,23 @@ class RecordedSpeech {
 
   std::vector<int32_t> expected() const { return json_["predicted_ids"][0]; }
 
-  std::shared_ptr<NativeModel> load(DType dtype) const {
+  std::shared_ptr<NativeModel> load(DType dtype,
+                                    const std::string& device = device_json("cuda:0")) const {
     return NativeModel::from_pretrained(json_["class"], folder_.string(),
                                         read_bytes(folder_ / "config.json"), false, false, 0, false,
-                                        static_cast<int>(dtype), kDevice.name());
+                                        static_cast<int>(dtype), device);
   }
 
+  int64_t frames() const { return static_cast<int64_t>(expected().size()); }
+
   std::vector<int32_t> best_path(const NativeModel& model) const {
-    std::vector<int32_t> path(expected().size());
-    jni::best_path(*extractor_, model, samples_.data(), static_cast<int64_t>(samples_.size()),
-                   path.data(), static_cast<int64_t>(path.size()));
+    return best_path(model, static_cast<int64_t>(samples_.size()), frames());
+  }
+
+  // Of the first `count` samples.
+  std::vector<int32_t> best_path(const NativeModel& model, int64_t count, int64_t frames) const {
+    std::vector<int32_t> path(static_cast<size_t>(frames));
+    jni::best_path(*extractor_, model, samples_.data(), count, path.data(), frames);
     return path;
   }
 

@@ -16,22 +16,6 @@ namespace {
 using jni::NativeTraining;
 using TrainingPointer = std::shared_ptr<NativeTraining>;
 
-// The components of the Java record TrainingOptions.
-Json default_options() {
-  return {{"beta1", 0.9},
-          {"beta2", 0.999},
-          {"epsilon", 1e-8},
-          {"weightDecay", 0.01},
-          {"decayBiasesAndNorms", true},
-          {"maxGradNorm", 0.0},
-          {"averageDecay", 0.0},
-          {"gradientCheckpointing", false},
-          {"freezeBase", false},
-          {"freezeFeatureProjection", false},
-          {"amSoftmax", {{"scale", 30.0}, {"margin", 0.4}}},
-          {"seed", 5}};
-}
-
 class RecordedTraining : public RecordedCase {
  public:
   using RecordedCase::RecordedCase;
@@ -51,9 +35,9 @@ class RecordedTraining : public RecordedCase {
       config["mask_feature_prob"] = 0.3;
       config["mask_feature_length"] = 4;
     }
-    const auto model =
-        NativeModel::from_pretrained(json()["class"], folder().string(), config.dump(), true, false,
-                                     1, true, static_cast<int>(DType::kFloat32), device);
+    const auto model = NativeModel::from_pretrained(
+        json()["class"], folder().string(), config.dump(), true, false, 1, true,
+        static_cast<int>(DType::kFloat32), device_json(device));
     return NativeTraining::create(*model, options.dump());
   }
 
@@ -120,7 +104,7 @@ class CudaTrainingTest : public CudaTest,
  protected:
   void expect_recorded_steps(bool checkpointing) {
     const RecordedTraining recorded(GetParam());
-    Json options = default_options();
+    Json options = training_options();
     options["gradientCheckpointing"] = checkpointing;
     const TrainingPointer training = recorded.open("cuda:0", options);
     const std::set<std::string> noise = recorded.json()["zero_gradient_parameters"];
@@ -173,7 +157,7 @@ TEST_P(CudaTrainingTest, LayersThatAreComputedAgainGiveTheSame) { expect_recorde
 
 TEST_P(CudaTrainingTest, DrawsAndStepsAreThoseOfTheCpu) {
   const RecordedTraining recorded(GetParam());
-  Json options = default_options();
+  Json options = training_options();
   options["decayBiasesAndNorms"] = false;
   options["maxGradNorm"] = 0.1;
   options["averageDecay"] = 0.5;
@@ -222,7 +206,7 @@ class CudaTrainingStateTest : public CudaTest {
 };
 
 TEST_F(CudaTrainingStateTest, GoesOnWhereItWasSavedOnTheCpuAndOnTheDevice) {
-  Json options = default_options();
+  Json options = training_options();
   options["averageDecay"] = 0.9;
   const TrainingPointer saved = recorded.open("cuda:0", options, true);
   step(*saved);
@@ -243,12 +227,12 @@ TEST_F(CudaTrainingStateTest, GoesOnWhereItWasSavedOnTheCpuAndOnTheDevice) {
 }
 
 TEST_F(CudaTrainingStateTest, WorkersGiveTheirGradients) {
-  const TrainingPointer alone = recorded.open("cuda:0", default_options());
+  const TrainingPointer alone = recorded.open("cuda:0", training_options());
   recorded.accumulate(*alone, 1);
   recorded.accumulate(*alone, 2);
   const auto model = alone->model();
-  const TrainingPointer main = recorded.open("cuda:0", default_options());
-  const TrainingPointer worker = NativeTraining::create(*main->model(), default_options().dump());
+  const TrainingPointer main = recorded.open("cuda:0", training_options());
+  const TrainingPointer worker = NativeTraining::create(*main->model(), training_options().dump());
   recorded.accumulate(*main, 1);
   recorded.accumulate(*worker, 2);
   main->take_gradients(worker.get());
@@ -258,7 +242,7 @@ TEST_F(CudaTrainingStateTest, WorkersGiveTheirGradients) {
 }
 
 TEST_F(CudaTrainingStateTest, FrozenParametersStay) {
-  Json options = default_options();
+  Json options = training_options();
   options["freezeBase"] = true;
   const TrainingPointer training = recorded.open("cuda:0", options, true);
   const std::string frozen = "wav2vec2_bert.encoder.layers.0.ffn1.output_dense.weight";
@@ -272,7 +256,7 @@ TEST_F(CudaTrainingStateTest, FrozenParametersStay) {
 TEST_F(CudaTrainingStateTest, HalfWeightsAreRefused) {
   const RecordedCase ctc(case_folder("models", "ctc_repeats"));
   try {
-    NativeTraining::create(*ctc.load("cuda:0", DType::kFloat16), default_options().dump());
+    NativeTraining::create(*ctc.load("cuda:0", DType::kFloat16), training_options().dump());
     FAIL() << "nothing was refused";
   } catch (const std::runtime_error& e) {
     EXPECT_NE(std::string::npos, std::string(e.what()).find("training expects float32"))

@@ -8,17 +8,21 @@
 #include <vector>
 
 #include "cuda/emulated_libtorch.h"
+#include "cuda/emulated_stream.h"
 #include "models/cuda_test.h"
 #include "w2vbert/io/checkpoint.h"
 #include "w2vbert/models/pretrained_model.h"
 #include "w2vbert/modules/adapter.h"
 #include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/cuda_runtime.h"
+#include "w2vbert/torch/cuda_runtime_table.h"
 #include "w2vbert/training/model_training.h"
 
 namespace w2vbert::testing {
 
 std::string device_problem() {
   emulated_libtorch::install();
+  use_cuda_runtime(&cuda_runtime_table());
   return "";
 }
 
@@ -45,6 +49,7 @@ TEST_P(EmulatedCudaModelTest, TheHostDoesNotWaitInAForwardPass) {
   const ModelInput input =
       ragged_input(random_features(lengths, config.feature_projection_input_dim), lengths, config)
           .to(kDevice, DType::kFloat32);
+  model->forward(input, {});  // makes what is made once
   const int64_t before = emulated_libtorch::waits();
   const HeadOutput output = model->forward(input, {});
   EXPECT_EQ(before, emulated_libtorch::waits());
@@ -87,6 +92,33 @@ TEST_F(EmulatedCudaTest, OfSpeechOnlyTheTokensAreCopied) {
   const int64_t before = emulated_libtorch::waits();
   speech.best_path(*model);
   EXPECT_EQ(before + 1, emulated_libtorch::waits());
+}
+
+TEST_F(EmulatedCudaTest, SpeechWithinAGraphIsOneLaunchOneWaitAndNoAllocation) {
+  const RecordedSpeech speech;
+  const auto model = speech.load(DType::kFloat32, device_json("cuda:0", {speech.frames() + 3}, 1));
+  EXPECT_EQ(speech.expected(), speech.best_path(*model));
+  const int64_t waits = emulated_libtorch::waits();
+  const int64_t launches = cuda::emulated::graph_launches();
+  const int64_t allocations = emulated_libtorch::allocations();
+  EXPECT_EQ(speech.expected(), speech.best_path(*model));
+  EXPECT_EQ(allocations, emulated_libtorch::allocations());
+  EXPECT_EQ(waits + 1, emulated_libtorch::waits());
+  EXPECT_EQ(launches + 1, cuda::emulated::graph_launches());
+}
+
+TEST_F(EmulatedCudaTest, WhatCannotBeCapturedIsComputedWithout) {
+  const RecordedSpeech speech;
+  const auto model = speech.load(DType::kFloat32, device_json("cuda:0", {speech.frames() + 3}, 1));
+  const int64_t launches = cuda::emulated::graph_launches();
+  cuda::emulated::refuse_captures(true);
+  EXPECT_EQ(speech.expected(), speech.best_path(*model));
+  cuda::emulated::refuse_captures(false);
+  EXPECT_EQ(speech.expected(), speech.best_path(*model));
+  EXPECT_EQ(launches, cuda::emulated::graph_launches());
+  EXPECT_EQ(0, device_state(*model)["graphs"]);
+  EXPECT_EQ("cudaStreamBeginCapture: operation not permitted while a stream is captured",
+            device_state(*model)["graphProblem"]);
 }
 
 TEST_F(EmulatedCudaTest, ExhaustedMemoryLeavesTheModelUsable) {

@@ -374,12 +374,12 @@ PackedFeatures FeatureExtractor::extract_packed(const Tensor& samples,
   PackedFeatures result;
   result.dim = options_.num_mel_bins * options_.stride;
   result.offsets = {0};
-  ops::cuda_operators::FbankClips table{{}, 0, 0, 0};
+  ops::cuda_operators::FbankClips table{Tensor(), 0, 0, 0};
+  std::vector<int64_t> fields;
   int64_t first_sample = 0;
   for (size_t i = 0; i < counts.size(); ++i) {
     const int64_t kept = frames[i] / options_.stride * options_.stride;
-    table.fields.insert(table.fields.end(),
-                        {first_sample, frames[i], table.frames, table.rows, 0, kept, 0});
+    fields.insert(fields.end(), {first_sample, frames[i], table.frames, table.rows, 0, kept, 0});
     table.frames += frames[i];
     table.longest = std::max(table.longest, frames[i]);
     table.rows += kept;
@@ -387,10 +387,35 @@ PackedFeatures FeatureExtractor::extract_packed(const Tensor& samples,
     result.offsets.push_back(result.offsets.back() + kept / options_.stride);
   }
   check_size(result.offsets.back(), result.dim);
+  table.table = aten::reshape(Tensor::of(fields), {static_cast<int64_t>(counts.size()), -1});
   const Tensor rows = ops::cuda_operators::fbank_features(samples, table, options_.num_mel_bins,
                                                           options_.sampling_rate, dtype);
   result.features = aten::reshape(rows, {result.offsets.back(), result.dim});
   return result;
+}
+
+Tensor FeatureExtractor::extract_recorded(const Tensor& samples, const Tensor& clip, int64_t rows,
+                                          DType dtype) const {
+  const int64_t frames = (rows + 1) * options_.stride - 1;
+  const Tensor features = ops::cuda_operators::fbank_features(
+      samples, {aten::reshape(clip, {1, -1}), frames, frames, rows * options_.stride},
+      options_.num_mel_bins, options_.sampling_rate, dtype);
+  return aten::reshape(features, {rows, options_.num_mel_bins * options_.stride});
+}
+
+int64_t FeatureExtractor::most_samples(int64_t rows) const {
+  // One less than what gives a further row.
+  return cpu::kFbankFrameSamples + ((rows + 1) * options_.stride - 1) * cpu::kFbankHopSamples - 1;
+}
+
+int64_t FeatureExtractor::rows(int64_t count) const {
+  return count_frames(options_, {{nullptr, count}}, {}).front() / options_.stride;
+}
+
+std::array<int64_t, 7> FeatureExtractor::clip_fields(int64_t count, int64_t rows) const {
+  const int64_t frames = count_frames(options_, {{nullptr, count}}, {}).front();
+  const int64_t kept = frames / options_.stride * options_.stride;
+  return {0, frames, 0, 0, 0, kept, rows * options_.stride - kept};
 }
 
 }  // namespace w2vbert

@@ -5,6 +5,7 @@
 // Lengths in frames count mel frames (10 ms at 16 kHz), `time` counts rows of the result.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -102,6 +103,18 @@ class FeatureExtractor {
   // which lie one after another in `samples`, float32 or int16, there.
   PackedFeatures extract_packed(const Tensor& samples, const std::vector<int64_t>& counts,
                                 DType dtype) const;
+
+  // The same of one clip, for a captured graph: [rows, dim], zeros behind the clip's own rows.
+  // `samples` has room for most_samples(rows) of them, float32; `clip` holds clip_fields(). Both
+  // are read when the graph runs.
+  Tensor extract_recorded(const Tensor& samples, const Tensor& clip, int64_t rows,
+                          DType dtype) const;
+  // The most samples of a clip of `rows` rows.
+  int64_t most_samples(int64_t rows) const;
+  // The rows of a clip of `count` samples. Throws like extract().
+  int64_t rows(int64_t count) const;
+  // What says to extract_recorded that there are `count` samples: of no more than `rows` rows.
+  std::array<int64_t, 7> clip_fields(int64_t count, int64_t rows) const;
 
  private:
   FeatureExtractorOptions options_;

@@ -21,12 +21,15 @@
 #include "w2vbert/io/checkpoint_writer.h"
 #include "w2vbert/io/half.h"
 #include "w2vbert/models/config.h"
+#include "w2vbert/models/cuda_sessions.h"
 #include "w2vbert/models/pretrained_model.h"
 #include "w2vbert/ops/cpu/cpu_features.h"
 #include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/ops/fbank.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/cuda_plugin.h"
+#include "w2vbert/torch/cuda_runtime.h"
+#include "w2vbert/torch/device_memory.h"
 #include "w2vbert/torch/library.h"
 #include "w2vbert/torch/parallel.h"
 #include "w2vbert/training/model_training.h"
@@ -50,6 +53,7 @@ struct NativeModel::Impl {
   std::vector<std::pair<std::string, Matrix>> parameters;
   std::vector<bool> mapped;  // per parameter
   LoadReport report;
+  std::unique_ptr<CudaSessions> sessions;  // of a model on a CUDA device
 };
 
 struct NativeTraining::Impl {
@@ -260,6 +264,26 @@ void require_usable(const Device& device) {
   }
 }
 
+// A model's device as Java asks for it; the values are checked there.
+struct DeviceRequest {
+  Device device;
+  int64_t memory_limit;
+  CudaOptions cuda;
+  bool warm_up;
+};
+
+DeviceRequest device_request(const std::string& text) {
+  const json options = json::parse(text);
+  DeviceRequest request{Device::parse(options.at("device").get<std::string>()),
+                        options.at("memory_limit"),
+                        {},
+                        options.at("warm_up")};
+  request.cuda.sessions = options.at("sessions");
+  request.cuda.graph_frames = options.at("graph_frames").get<std::vector<int64_t>>();
+  request.cuda.stream = reinterpret_cast<void*>(options.at("stream").get<int64_t>());
+  return request;
+}
+
 std::shared_ptr<NativeModel> build(const std::string& model_class, const Config& config,
                                    ParameterSource& source,
                                    std::shared_ptr<NativeModel::Impl> impl) {
@@ -426,17 +450,21 @@ const std::shared_ptr<NativeModel::Impl>& NativeModel::impl() const { return imp
 std::shared_ptr<NativeModel> NativeModel::from_pretrained(
     const std::string& model_class, const std::string& directory, const std::string& config_json,
     bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights,
-    const std::string& device_name) {
+    const std::string& device_json) {
   return guarded([&] {
     const GradMode mode(false);  // parameters are moved and stacked, not computed
     const Config config = parse_config(config_json);
-    const Device device = Device::parse(device_name);
+    const DeviceRequest request = device_request(device_json);
+    const Device device = request.device;
     const auto dtype = static_cast<DType>(weights);
     if (device.cuda && dtype == DType::kInt8) {
       throw std::invalid_argument("weights of int8 are for the CPU; on " + device.name() +
                                   " a model has weights of float32, float16 or bfloat16");
     }
     require_usable(device);
+    const auto budget = std::make_shared<MemoryBudget>(request.memory_limit);
+    DeviceMemory memory(device, budget);
+    const DeviceMemory::Use use(device.cuda ? &memory : nullptr);
     const CheckpointFiles files(directory);
     CheckpointParameters source(
         files, {initialize_missing, ignore_mismatched_sizes, seed, copy, dtype, device});
@@ -445,6 +473,11 @@ std::shared_ptr<NativeModel> NativeModel::from_pretrained(
     impl->report = source.finish(model_class);
     for (const auto& parameter : impl->parameters) {
       impl->mapped.push_back(lies_in(files, parameter.second.values));
+    }
+    if (device.cuda) {
+      wait_for(device);  // sessions have streams of their own
+      impl->sessions = std::make_unique<CudaSessions>(*impl->model, request.cuda, budget);
+      if (request.warm_up) impl->sessions->warm_up();
     }
     return model;
   });
@@ -468,6 +501,18 @@ std::string NativeModel::config_json() const {
 
 std::string NativeModel::device() const {
   return guarded([&] { return impl_->model->base().device().name(); });
+}
+
+std::string NativeModel::device_state_json() const {
+  return guarded([&] {
+    const CudaSessions* const sessions = impl_->sessions.get();
+    const auto state = sessions != nullptr ? sessions->state() : CudaSessions::State();
+    return json{{"sessions", state.sessions},
+                {"graphs", state.graphs},
+                {"memoryBytes", state.memory},
+                {"graphProblem", state.problem}}
+        .dump(-1, ' ', false, json::error_handler_t::replace);
+  });
 }
 
 std::string NativeModel::load_report_json() const {
@@ -531,7 +576,9 @@ std::shared_ptr<NativeModelOutput> NativeModel::forward(
         padded_input(take(features), take(attention_mask), take(mask_time_indices), config);
     auto result = std::make_shared<NativeModelOutput::Impl>();
     result->heads = config.num_attention_heads;
-    result->output = impl_->model->forward(input, {hidden_states, attentions, -1, Tensor()});
+    const Encoder::Request request{hidden_states, attentions, -1, Tensor()};
+    result->output = impl_->sessions != nullptr ? impl_->sessions->forward(input, request)
+                                                : impl_->model->forward(input, request);
     if (labels != nullptr) {
       HeadOutput output = result->output;
       output.logits = to_host(output.logits);
@@ -554,10 +601,13 @@ std::shared_ptr<NativeModelOutput> NativeModel::encode(const NativeTensor* featu
     const Encoder::Request request{hidden_states, attentions, layer, Tensor()};
     auto result = std::make_shared<NativeModelOutput::Impl>();
     result->heads = base.config().num_attention_heads;
+    CudaSessions* const sessions = impl_->sessions.get();
     if (layer < 0) {
-      result->output = impl_->model->forward(input, request);
+      result->output = sessions != nullptr ? sessions->forward(input, request)
+                                           : impl_->model->forward(input, request);
     } else {
-      result->output.base = base.forward(input, request);
+      result->output.base = sessions != nullptr ? sessions->forward_base(input, request)
+                                                : base.forward(input, request);
     }
     return std::make_shared<NativeModelOutput>(std::move(result));
   });
@@ -578,6 +628,7 @@ std::shared_ptr<NativeTraining> NativeTraining::create(const NativeModel& model,
       }
       parameters.emplace_back(name, matrix.values);
     }
+    if (shared->sessions != nullptr) shared->sessions->give_up_graphs();
     return std::make_shared<NativeTraining>(std::make_shared<Impl>(
         Impl{shared, ModelTraining(shared->model_class, shared->model->base().config(), parameters,
                                    training_options(options_json))}));
@@ -587,6 +638,16 @@ std::shared_ptr<NativeTraining> NativeTraining::create(const NativeModel& model,
 std::shared_ptr<NativeModel> NativeTraining::model() const {
   return guarded([&] { return std::make_shared<NativeModel>(impl_->model); });
 }
+
+namespace {
+
+// Until the parameters are as calls of the model, on other streams, may read them.
+void settle(const NativeModel::Impl& model) {
+  const Device device = model.model->base().device();
+  if (device.cuda) wait_for(device);
+}
+
+}  // namespace
 
 double NativeTraining::accumulate(const NativeTensor* features, const NativeTensor* attention_mask,
                                   const NativeTensor* labels, double weight) {
@@ -607,6 +668,7 @@ void NativeTraining::reseed(int64_t seed) {
 bool NativeTraining::step(double learning_rate, double* gradient_norm) {
   return training([&] {
     const ModelTraining::Step step = impl_->training.step(learning_rate);
+    settle(*impl_->model);
     *gradient_norm = step.gradient_norm;
     return step.applied;
   });
@@ -621,7 +683,10 @@ std::shared_ptr<NativeTensor> NativeTraining::gradient(const std::string& name) 
 }
 
 void NativeTraining::use_average(bool on) {
-  guarded([&] { impl_->training.use_average(on); });
+  guarded([&] {
+    impl_->training.use_average(on);
+    settle(*impl_->model);
+  });
 }
 
 void NativeTraining::save_state(const std::string& path) const {
@@ -629,7 +694,10 @@ void NativeTraining::save_state(const std::string& path) const {
 }
 
 void NativeTraining::load_state(const std::string& path) {
-  guarded([&] { impl_->training.load_state(path); });
+  guarded([&] {
+    impl_->training.load_state(path);
+    settle(*impl_->model);
+  });
 }
 
 NativeFeatures::NativeFeatures(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -763,14 +831,12 @@ void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model
     if (samples == nullptr || path == nullptr) throw std::bad_alloc();
     const PretrainedModel& network = *model.impl()->model;
     const FeatureExtractor& front_end = extractor.impl().extractor;
-    const Device device = network.base().device();
-    require_stack_for(device);
-    const PackedFeatures packed =
-        device.cuda ? front_end.extract_packed(Tensor::from_blob(const_cast<float*>(samples),
-                                                                 {count}, DType::kFloat32, nullptr)
-                                                   .to(device),
-                                               {count}, network.base().dtype())
-                    : front_end.extract_packed({{samples, count}});
+    require_stack_for(network.base().device());
+    if (CudaSessions* const sessions = model.impl()->sessions.get()) {
+      sessions->best_path(front_end, samples, count, path, frames);
+      return;
+    }
+    const PackedFeatures packed = front_end.extract_packed({{samples, count}});
     const ModelInput input =
         ragged_input(packed.features, {packed.offsets.back()}, network.base().config());
     const Tensor logits =
@@ -778,11 +844,6 @@ void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model
     if (logits.size(0) != frames) {
       throw std::runtime_error("the model makes " + std::to_string(logits.size(0)) +
                                " frames of this clip; expected " + std::to_string(frames));
-    }
-    if (device.cuda) {
-      const Tensor best = ops::cuda_operators::best_tokens(logits).to({});
-      std::copy_n(best.data<int32_t>(), frames, path);
-      return;
     }
     const int64_t tokens = logits.size(1);
     const float* scores = logits.data<float>();

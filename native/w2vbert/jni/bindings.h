@@ -79,13 +79,14 @@ class W2VBERT_API NativeModel {
  public:
   /** `model_class` is the reference's name of the class; with `copy` the files are not kept mapped.
    *  The matrices of the encoder are stored as `weights`, LibTorch's number of float32,
-   *  float16, bfloat16 or int8. `device` is `cpu`, `cuda` or `cuda:1`: a model on a CUDA device has
-   *  all parameters there and computes in their type, which is not int8; its calls take and give
-   *  tensors on the CPU all the same. */
+   *  float16, bfloat16 or int8. `device_json` is what the Java record DeviceOptions writes:
+   *  `{"device", "stream", "memory_limit", "sessions", "graph_frames", "warm_up"}`. The device is
+   *  `cpu`, `cuda` or `cuda:1`: a model on a CUDA device has all parameters there and computes in
+   *  their type, which is not int8; its calls take and give tensors on the CPU all the same. */
   static std::shared_ptr<NativeModel> from_pretrained(
       const std::string& model_class, const std::string& directory, const std::string& config_json,
       bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights,
-      const std::string& device);
+      const std::string& device_json);
   /** Fresh parameters, drawn as the reference draws them. */
   static std::shared_ptr<NativeModel> initialize(const std::string& model_class,
                                                  const std::string& config_json, int64_t seed);
@@ -94,6 +95,9 @@ class W2VBERT_API NativeModel {
   std::string config_json() const;
   /** `cpu` or `cuda:0`. */
   std::string device() const;
+  /** `{"sessions", "graphs", "memoryBytes", "graphProblem"}`: see CudaSessions::State. On the CPU
+   *  there is nothing of this. */
+  std::string device_state_json() const;
   /** `{"missing": [names], "unexpected": [names], "mismatched": [texts]}`. */
   std::string load_report_json() const;
   /** `[{"name", "shape", "dtype", "mapped"}]` of all parameters; `mapped` ones lie in the file. */

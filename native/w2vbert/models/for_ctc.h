@@ -16,6 +16,7 @@ class Wav2Vec2BertForCTC : public PretrainedModel {
 
   // logits: [base.layout.total(), vocabulary]
   HeadOutput forward(const ModelInput& input, const Encoder::Request& request) const override;
+  bool has_tokens() const override { return true; }
 
   // Connectionist temporal classification (Graves et al. 2006) with blank pad_token_id, reduced by
   // config.ctc_loss_reduction. labels: int64 [batch, labels], negative entries are padding.

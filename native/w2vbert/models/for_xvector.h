@@ -21,6 +21,8 @@ class Wav2Vec2BertForXVector : public PretrainedModel {
   // deviation; padded input one, with which the reference gives NaN).
   HeadOutput forward(const ModelInput& input, const Encoder::Request& request) const override;
 
+  int64_t least_rows() const override { return tdnn_.context() + 2; }
+
   // Additive margin softmax (Wang et al. 2018) of the logits; labels: int64 [batch], -100 to ignore
   // an utterance.
   Tensor loss(const HeadOutput& output, const Tensor& labels,

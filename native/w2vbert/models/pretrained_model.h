@@ -28,6 +28,10 @@ class PretrainedModel {
   virtual const Wav2Vec2BertModel& base() const = 0;
   // Throws std::invalid_argument if the input does not fit.
   virtual HeadOutput forward(const ModelInput& input, const Encoder::Request& request) const = 0;
+  // The rows that an utterance must have behind the adapter.
+  virtual int64_t least_rows() const { return 1; }
+  // Whether the logits are those of tokens, for every row.
+  virtual bool has_tokens() const { return false; }
   // Of the output of padded input. Throws std::invalid_argument if the labels do not fit.
   virtual Tensor loss(const HeadOutput& output, const Tensor& labels,
                       const LossOptions& options) const = 0;

@@ -105,11 +105,9 @@ Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads, d
 
 Tensor fbank_features(const Tensor& samples, const FbankClips& clips, int64_t num_mel_bins,
                       int64_t sampling_rate, DType dtype) {
-  constexpr int64_t kFields = 7;
-  const Tensor table = aten::reshape(Tensor::of(clips.fields), {-1, kFields});
   return aten::call("w2vbert::fbank_features", "",
                     {{samples},
-                     {table},
+                     {clips.table},
                      {clips.frames},
                      {clips.longest},
                      {clips.rows},

@@ -36,11 +36,12 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
 
 Tensor rotary_embedding(const Tensor& x, const Tensor& offsets, int64_t heads, double base);
 
-// Clips as fbank_features takes them, and what they are together.
+// Clips as fbank_features takes them, and what they are together; at most that, where the table is
+// on the device.
 struct FbankClips {
-  // Of each clip: first sample; frames; frames of the clips before it; first row; rows of padding
-  // before, rows of features, rows of padding after it.
-  std::vector<int64_t> fields;
+  // int64 [clips, 7], of each clip: first sample; frames; frames of the clips before it; first row;
+  // rows of padding before, rows of features, rows of padding after it.
+  Tensor table;
   int64_t frames;
   int64_t longest;  // in frames
   int64_t rows;
