@@ -108,6 +108,10 @@ class Failure(Exception):
     """What a program wrote before it failed."""
 
 
+# As DeviceOptions.DEFAULT_GRAPH_BUCKETS of the Java library.
+GRAPH_BUCKETS = (50, 100, 150, 200, 250, 300, 400, 500, 750, 1000, 1500)
+
+
 def our_options(build, device, dtype):
     """The options of w2vbert_model_runner: on what, in which type, and the libraries that takes."""
     options = {"device": device, "dtype": dtype, "threads": torch.get_num_threads()}
@@ -115,6 +119,7 @@ def our_options(build, device, dtype):
         libtorch = pathlib.Path(torch.__file__).parent
         options["torch-cuda"] = libtorch / "lib/libtorch_cuda.so"
         options["plugin"] = pathlib.Path(build, "libw2vbert_cuda.so").resolve()
+        options["graphs"] = ",".join(map(str, GRAPH_BUCKETS))
     return options
 
 

@@ -217,7 +217,11 @@ class Timing:
                     self.write("w2vbert", dtype, name, failure=wrong)
                     continue
                 keys = ("time", "vocabulary", "samples_to_tokens_ms", "features_to_logits_ms")
-                fields = {key: answer[key] for key in (*keys, "peak_bytes") if key in answer}
+                keys += ("peak_bytes", "graphs", "graph_problem")
+                fields = {key: answer[key] for key in keys if key in answer}
+                if answer.get("graph_problem"):
+                    self.passed = False
+                    print(f"w2vbert {dtype} {name}: no graph: {answer['graph_problem']}", flush=True)
                 fields |= {"layers": self.layers, "compared": name in bounds}
                 self.write("w2vbert", dtype, name, **fields)
         except (models.Failure, TimeoutError) as failure:

@@ -4,20 +4,24 @@
 //   w2vbert_model_runner MODEL CASES OUT [--device cpu] [--dtype float32] [--threads 1]
 //                        [--warm-up 2] [--calls 10] [--seconds 10]
 //                        [--torch-cuda libtorch_cuda.so] [--plugin libw2vbert_cuda.so]
+//                        [--graphs 50,100,200]
 //
-// The last two, paths or sonames, are opened for a device such as cuda:0; there the model computes
-// in float32, float16 or bfloat16. MODEL is a model folder. A line of the file CASES is a batch:
-// its name and the files of its clips (16 kHz, raw float32, about -1 to 1), separated by tabs. Of
-// each batch OUT/NAME.logits gets the logits, raw float32 [time of all clips, vocabulary], and
-// OUT/NAME.tokens the token ids, raw int32; a line on standard output tells the rest as a JSON
+// The libraries, paths or sonames, are opened for a device such as cuda:0; there the model computes
+// in float32, float16 or bfloat16, and clips of a batch of their own replay CUDA graphs for up to
+// so many frames, unless they are longer. MODEL is a model folder. A line of the file CASES is a
+// batch: its name and the files of its clips (16 kHz, raw float32, about -1 to 1), separated by
+// tabs. Of each batch OUT/NAME.logits gets the logits, raw float32 [time of all clips, vocabulary],
+// and OUT/NAME.tokens the token ids, raw int32; a line on standard output tells the rest as a JSON
 // object:
 //   case, time (rows of each clip), tokens (of each clip), vocabulary
 //   samples_to_tokens_ms, features_to_logits_ms   every call's time
 //   peak_bytes   so far; CPU: the highest resident set of the process; CUDA: the memory of the
 //                device that is taken since before the weights came there (LibTorch keeps what it
 //                has taken), absent where the CUDA runtime does not tell
+//   graphs, graph_problem   with --graphs: how many are captured so far; why one could not be
 // The first begins with samples and ends with token ids in the host's memory; the second begins
-// with features where the model computes and ends when it has computed the logits. Once warm-up and
+// with features, of what may replay a graph in the host's memory and otherwise where the model
+// computes, and ends when the logits are computed. Once warm-up and
 // calls of one kind have taken --seconds, there are fewer calls than were asked for, but one.
 #include <algorithm>
 #include <chrono>
@@ -38,10 +42,13 @@
 #include "w2vbert/audio/feature_extractor.h"
 #include "w2vbert/io/checkpoint.h"
 #include "w2vbert/models/config.h"
+#include "w2vbert/models/cuda_sessions.h"
 #include "w2vbert/models/for_ctc.h"
 #include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/cuda_plugin.h"
+#include "w2vbert/torch/cuda_runtime.h"
+#include "w2vbert/torch/device_memory.h"
 #include "w2vbert/torch/parallel.h"
 
 namespace w2vbert {
@@ -60,6 +67,7 @@ struct Options {
   std::string dtype = "float32";
   std::string torch_cuda;
   std::string plugin;
+  std::vector<int64_t> graphs;  // frames
   int threads = 1;
   int warm_up = 2;
   int calls = 10;
@@ -78,6 +86,18 @@ int whole_number(const std::string& name, const std::string& value, int least, i
                                 std::to_string(least) + " to " + std::to_string(most));
   }
   return static_cast<int>(number);
+}
+
+// Ascending, separated by commas.
+std::vector<int64_t> frame_counts(const std::string& name, const std::string& value) {
+  constexpr int kMostFrames = 100000;
+  std::vector<int64_t> counts;
+  std::istringstream items(value);
+  for (std::string item; std::getline(items, item, ',');) {
+    const int least = counts.empty() ? 1 : static_cast<int>(counts.back()) + 1;
+    counts.push_back(whole_number(name, item, least, kMostFrames));
+  }
+  return counts;
 }
 
 Options parse(const std::vector<std::string>& arguments) {
@@ -101,6 +121,8 @@ Options parse(const std::vector<std::string>& arguments) {
       options.torch_cuda = value;
     } else if (name == "--plugin") {
       options.plugin = value;
+    } else if (name == "--graphs") {
+      options.graphs = frame_counts(name, value);
     } else if (name == "--threads") {
       options.threads = whole_number(name, value, 1, kMostThreads);
     } else if (name == "--warm-up") {
@@ -219,9 +241,9 @@ class Engine {
     } else if (dtype_ != DType::kFloat32) {
       throw std::invalid_argument("on the device cpu models compute in float32; got " +
                                   options.dtype);
-    } else if (!options.torch_cuda.empty() || !options.plugin.empty()) {
-      throw std::invalid_argument("--torch-cuda and --plugin are for a CUDA device; got " +
-                                  options.device);
+    } else if (!options.torch_cuda.empty() || !options.plugin.empty() || !options.graphs.empty()) {
+      throw std::invalid_argument(
+          "--torch-cuda, --plugin and --graphs are for a CUDA device; got " + options.device);
     }
     const Config config = parse_config(read_bytes(options.model + "/config.json"));
     if (!config.pad_token_id) {
@@ -235,9 +257,18 @@ class Engine {
     CheckpointParameters source(files, checkpoint);
     model_ = std::make_unique<Wav2Vec2BertForCTC>(Scope(source, ""), config);
     source.finish("Wav2Vec2BertForCTC");
+    if (options.graphs.empty()) return;
+    w2vbert::wait_for(device_);  // sessions have streams of their own
+    CudaOptions cuda;
+    cuda.sessions = 1;
+    cuda.graph_frames = options.graphs;
+    sessions_ = std::make_unique<CudaSessions>(*model_, cuda, std::make_shared<MemoryBudget>(0));
   }
 
-  // The features are where the model computes.
+  // Whether a batch may replay a graph.
+  bool single(size_t clips) const { return sessions_ != nullptr && clips == 1; }
+
+  // The features are where the model computes, or where sessions take them.
   PackedFeatures features(const std::vector<Clip>& clips) const {
     if (!device_.cuda) return extractor_.extract_packed(clips);
     std::vector<float> samples;
@@ -248,7 +279,10 @@ class Engine {
     }
     const Tensor host = Tensor::from_blob(samples.data(), {static_cast<int64_t>(samples.size())},
                                           DType::kFloat32, nullptr);
-    return extractor_.extract_packed(host.to(device_), counts, dtype_);
+    if (!single(clips.size())) return extractor_.extract_packed(host.to(device_), counts, dtype_);
+    PackedFeatures packed = extractor_.extract_packed(host.to(device_), counts, DType::kFloat32);
+    packed.features = packed.features.to({});
+    return packed;
   }
 
   HeadOutput logits(const PackedFeatures& packed) const {
@@ -256,7 +290,28 @@ class Engine {
     for (size_t i = 0; i + 1 < packed.offsets.size(); ++i) {
       lengths.push_back(packed.offsets[i + 1] - packed.offsets[i]);
     }
-    return model_->forward(ragged_input(packed.features, lengths, model_->base().config()), {});
+    const ModelInput input = ragged_input(packed.features, lengths, model_->base().config());
+    return single(lengths.size()) ? sessions_->forward(input, {}) : model_->forward(input, {});
+  }
+
+  // From the samples on.
+  Tokens tokens(const std::vector<Clip>& clips) const {
+    if (!single(clips.size())) return tokens(logits(features(clips)));
+    const Clip& clip = clips.front();
+    const int64_t frames = extractor_.rows(clip.count);
+    std::vector<int32_t> best(
+        static_cast<size_t>(model_->base().config().conv_output_length(frames)));
+    sessions_->best_path(extractor_, clip.samples, clip.count, best.data(),
+                         static_cast<int64_t>(best.size()));
+    return collapse(best, Layout::ragged({static_cast<int64_t>(best.size())}),
+                    *model_->base().config().pad_token_id);
+  }
+
+  void add_graphs(json& result) const {
+    if (sessions_ == nullptr) return;
+    const CudaSessions::State state = sessions_->state();
+    result["graphs"] = state.graphs;
+    result["graph_problem"] = state.problem;
   }
 
   Tokens tokens(const HeadOutput& output) const {
@@ -313,6 +368,7 @@ class Engine {
   std::optional<int64_t> free_before_;
   FeatureExtractor extractor_;
   std::unique_ptr<Wav2Vec2BertForCTC> model_;
+  std::unique_ptr<CudaSessions> sessions_;  // with --graphs
 };
 
 template <typename Body>
@@ -339,7 +395,7 @@ json run(const Engine& engine, const Batch& batch, const Options& options) {
   const PackedFeatures features = engine.features(clips);
   const HeadOutput output = engine.logits(features);
   const Tensor logits = engine.on_host(output);
-  const Tokens tokens = engine.tokens(output);
+  const Tokens tokens = engine.tokens(clips);
   const std::string path = options.out + "/" + batch.name;
   write_bytes(path + ".logits", logits.raw_data(), logits.numel() * 4);
   write_bytes(path + ".tokens", tokens.ids.data(), static_cast<int64_t>(tokens.ids.size()) * 4);
@@ -351,11 +407,11 @@ json run(const Engine& engine, const Batch& batch, const Options& options) {
               {"time", time},
               {"tokens", tokens.counts},
               {"vocabulary", logits.size(1)}};
-  result["samples_to_tokens_ms"] =
-      time_ms(options, [&] { engine.tokens(engine.logits(engine.features(clips))); });
+  result["samples_to_tokens_ms"] = time_ms(options, [&] { engine.tokens(clips); });
   result["features_to_logits_ms"] =
       time_ms(options, [&] { engine.wait_for(engine.logits(features)); });
   if (const auto peak = engine.peak_bytes()) result["peak_bytes"] = *peak;
+  engine.add_graphs(result);
   return result;
 }
 
