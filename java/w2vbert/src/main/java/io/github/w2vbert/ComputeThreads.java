@@ -9,6 +9,8 @@ import java.util.function.Supplier;
 /**
  * Lets models and front ends compute: on their callers' threads, a few at a time, each with its
  * share of the processors. Threads beside the callers' come from the native library's one pool.
+ * Calls of a model on a CUDA device, which need hardly more than their callers' threads, wait in a
+ * line of that model's own.
  *
  * <p>A waiting caller holds no native frame: a virtual thread does not pin its carrier.
  */
@@ -91,10 +93,17 @@ final class ComputeThreads {
    * @throws IllegalStateException if the thread has too little stack left
    */
   static <R> R run(Supplier<R> task) {
+    return run(processors(), task);
+  }
+
+  private static Semaphore processors() {
     Semaphore line = turns;
-    if (line == null) {
-      line = start();
-    }
+    return line == null ? start() : line;
+  }
+
+  /** The same in another line than that for the processors. */
+  static <R> R run(Semaphore line, Supplier<R> task) {
+    processors(); // the native library knows its threads
     long stack = Native.stack_left();
     if (stack < STACK_BYTES) { // a turn must not be lost to a stack overflow
       throw new IllegalStateException(

@@ -1,7 +1,6 @@
 package io.github.w2vbert;
 
 import java.util.Objects;
-import java.util.regex.Pattern;
 
 /**
  * How a checkpoint is loaded.
@@ -20,8 +19,7 @@ import java.util.regex.Pattern;
  * @param copiesWeights whether weights are copied into memory of their own instead of being used
  *     where the mapped file holds them
  * @param weights how the model keeps the matrices of its encoder
- * @param device where the model computes: {@code cpu}, {@code cuda} (the first device) or {@code
- *     cuda:1}
+ * @param device where the model computes, and how it uses a CUDA device
  */
 public record LoadOptions(
     Wav2Vec2BertConfig config,
@@ -31,27 +29,16 @@ public record LoadOptions(
     Integer layer,
     boolean copiesWeights,
     WeightType weights,
-    String device) {
-
-  private static final Pattern DEVICE =
-      Pattern.compile("cpu|cuda(:([0-9]{1,2}|1[01][0-9]|12[0-7]))?");
+    DeviceOptions device) {
 
   /** The checkpoint's own configuration; every parameter must be there; float32; on the CPU. */
   public static final LoadOptions DEFAULT =
-      new LoadOptions(null, false, false, 0, null, false, WeightType.FLOAT32, "cpu");
+      new LoadOptions(null, false, false, 0, null, false, WeightType.FLOAT32, DeviceOptions.CPU);
 
-  /**
-   * Checks {@code weights} and {@code device}.
-   *
-   * @throws IllegalArgumentException if {@code device} is not the name of one
-   */
+  /** Refuses null for {@code weights} and {@code device}. */
   public LoadOptions {
     Objects.requireNonNull(weights, "weights");
     Objects.requireNonNull(device, "device");
-    if (!DEVICE.matcher(device).matches()) {
-      throw new IllegalArgumentException(
-          "the device is '" + device + "'; expected 'cpu', 'cuda', or 'cuda:0' to 'cuda:127'");
-    }
   }
 
   /** These options with another configuration than the checkpoint's. */
@@ -139,6 +126,15 @@ public record LoadOptions(
    * @throws IllegalArgumentException if {@code name} is none of these
    */
   public LoadOptions withDevice(String name) {
+    return withDevice(DeviceOptions.of(name));
+  }
+
+  /**
+   * The same with options of the device: how many calls it computes at the same time, CUDA graphs,
+   * a limit of memory, a stream of the caller's. Opening a model also throws {@link
+   * IllegalStateException} if that stream is closed.
+   */
+  public LoadOptions withDevice(DeviceOptions options) {
     return new LoadOptions(
         config,
         initializesMissing,
@@ -147,6 +143,6 @@ public record LoadOptions(
         layer,
         copiesWeights,
         weights,
-        name);
+        options);
   }
 }

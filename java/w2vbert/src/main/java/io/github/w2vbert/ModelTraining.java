@@ -40,7 +40,7 @@ import java.util.function.Supplier;
  * #zeroGradients}.
  */
 public final class ModelTraining implements AutoCloseable {
-  private static final Map<Class<?>, Function<NativeModel, Wav2Vec2BertPreTrainedModel>> CLASSES =
+  private static final Map<Class<?>, Function<OpenModel, Wav2Vec2BertPreTrainedModel>> CLASSES =
       Map.of(
           Wav2Vec2BertForCTC.class, Wav2Vec2BertForCTC::new,
           Wav2Vec2BertForSequenceClassification.class, Wav2Vec2BertForSequenceClassification::new,
@@ -81,8 +81,8 @@ public final class ModelTraining implements AutoCloseable {
     }
   }
 
-  private static Function<NativeModel, Wav2Vec2BertPreTrainedModel> constructor(Class<?> type) {
-    Function<NativeModel, Wav2Vec2BertPreTrainedModel> constructor =
+  private static Function<OpenModel, Wav2Vec2BertPreTrainedModel> constructor(Class<?> type) {
+    Function<OpenModel, Wav2Vec2BertPreTrainedModel> constructor =
         CLASSES.get(Objects.requireNonNull(type, "type"));
     if (constructor == null) {
       throw new IllegalArgumentException(
@@ -97,8 +97,9 @@ public final class ModelTraining implements AutoCloseable {
    * @param type the class of the model: one with a head
    * @param options how the checkpoint is loaded: weights are always float32 and copied. A base
    *     checkpoint has no head: {@link LoadOptions#withMissingInitialized} draws one. With {@link
-   *     LoadOptions#withDevice} a CUDA device computes, with the same draws; there the sums of a
-   *     gradient have no fixed order, so that repeated trainings differ in their last bits.
+   *     LoadOptions#withDevice} a CUDA device computes, with the same draws and without graphs;
+   *     there the sums of a gradient have no fixed order, so that repeated trainings differ in
+   *     their last bits. A limit of memory counts the parameters and what {@link #model} computes.
    * @throws IllegalArgumentException as {@code fromPretrained} of {@code type}; if it has no head;
    *     if the options ask for other weights than float32; or if {@code ctc_loss_reduction} is
    *     {@code none}
@@ -107,17 +108,20 @@ public final class ModelTraining implements AutoCloseable {
   public static <M extends Wav2Vec2BertPreTrainedModel> ModelTraining fromPretrained(
       Class<M> type, Path directory, LoadOptions options, TrainingOptions training) {
     Objects.requireNonNull(training, "training");
-    Function<NativeModel, Wav2Vec2BertPreTrainedModel> constructor = constructor(type);
+    Function<OpenModel, Wav2Vec2BertPreTrainedModel> constructor = constructor(type);
     if (options.weights() != WeightType.FLOAT32) {
       throw new IllegalArgumentException(
           "the load options ask for " + options.weights() + " weights; training expects float32");
     }
+    DeviceOptions device = options.device();
     return of(
         Wav2Vec2BertPreTrainedModel.load(
             type,
             directory,
-            options.withCopiedWeights(),
-            pointer -> type.cast(constructor.apply(pointer))),
+            options
+                .withCopiedWeights()
+                .withDevice(device.isCuda() ? device.withoutGraphs() : device),
+            open -> type.cast(constructor.apply(open))),
         training);
   }
 
@@ -130,7 +134,7 @@ public final class ModelTraining implements AutoCloseable {
    */
   public static <M extends Wav2Vec2BertPreTrainedModel> ModelTraining initialize(
       Class<M> type, Wav2Vec2BertConfig config, TrainingOptions training) {
-    Function<NativeModel, Wav2Vec2BertPreTrainedModel> constructor = constructor(type);
+    Function<OpenModel, Wav2Vec2BertPreTrainedModel> constructor = constructor(type);
     return of(
         constructor.apply(Wav2Vec2BertPreTrainedModel.draw(type, config, training.seed())),
         training);
@@ -333,7 +337,8 @@ public final class ModelTraining implements AutoCloseable {
       throw new IllegalArgumentException(
           "type is " + type.getSimpleName() + "; expected " + model.getClass().getSimpleName());
     }
-    return type.cast(constructor(type).apply(handle.call(NativeTraining::model)));
+    return type.cast(
+        constructor(type).apply(handle.call(training -> model.beside(training::model))));
   }
 
   /**

@@ -24,10 +24,12 @@ final class NativeHandle<P extends Pointer> {
   /** Counts the users of a native object: its owner, running calls, buffers that look into it. */
   private static final class Shared<P extends Pointer> {
     private final P pointer;
+    private final Runnable whenFreed;
     private final AtomicInteger users = new AtomicInteger(1);
 
-    Shared(P pointer) {
+    Shared(P pointer, Runnable whenFreed) {
       this.pointer = pointer;
+      this.whenFreed = whenFreed;
       LIVE.incrementAndGet();
     }
 
@@ -39,6 +41,7 @@ final class NativeHandle<P extends Pointer> {
       if (users.decrementAndGet() == 0) {
         pointer.deallocate();
         LIVE.decrementAndGet();
+        whenFreed.run();
       }
     }
   }
@@ -50,8 +53,13 @@ final class NativeHandle<P extends Pointer> {
 
   /** A handle of `pointer`, which is freed at the latest when `owner` is garbage. */
   NativeHandle(Object owner, P pointer) {
+    this(owner, pointer, () -> {});
+  }
+
+  /** The same; `whenFreed` lets go of what the native object used, and must not hold `owner`. */
+  NativeHandle(Object owner, P pointer, Runnable whenFreed) {
     ownerName = owner.getClass().getSimpleName();
-    shared = new Shared<>(pointer);
+    shared = new Shared<>(pointer, whenFreed);
     Shared<P> owned = shared; // the action must hold neither the owner nor this
     ownership = CLEANER.register(owner, owned::release);
   }

@@ -1,7 +1,6 @@
 package io.github.w2vbert;
 
 import io.github.w2vbert.hub.HubClient;
-import io.github.w2vbert.internal.NativeModel;
 import java.nio.file.Path;
 
 /**
@@ -20,8 +19,8 @@ import java.nio.file.Path;
  * }</pre>
  */
 public final class Wav2Vec2BertForAudioFrameClassification extends Wav2Vec2BertPreTrainedModel {
-  Wav2Vec2BertForAudioFrameClassification(NativeModel pointer) {
-    super(pointer);
+  Wav2Vec2BertForAudioFrameClassification(OpenModel open) {
+    super(open);
   }
 
   /**

@@ -4,7 +4,6 @@ import io.github.w2vbert.NativeHandle.Lease;
 import io.github.w2vbert.hub.HubClient;
 import io.github.w2vbert.internal.Native;
 import io.github.w2vbert.internal.NativeFeatureExtractor;
-import io.github.w2vbert.internal.NativeModel;
 import java.nio.file.Path;
 
 /**
@@ -22,8 +21,8 @@ import java.nio.file.Path;
  * }</pre>
  */
 public final class Wav2Vec2BertForCTC extends Wav2Vec2BertPreTrainedModel {
-  Wav2Vec2BertForCTC(NativeModel pointer) {
-    super(pointer);
+  Wav2Vec2BertForCTC(OpenModel open) {
+    super(open);
   }
 
   /**

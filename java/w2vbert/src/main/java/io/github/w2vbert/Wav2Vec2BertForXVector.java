@@ -1,7 +1,6 @@
 package io.github.w2vbert;
 
 import io.github.w2vbert.hub.HubClient;
-import io.github.w2vbert.internal.NativeModel;
 import java.nio.file.Path;
 
 /**
@@ -22,8 +21,8 @@ import java.nio.file.Path;
  * }</pre>
  */
 public final class Wav2Vec2BertForXVector extends Wav2Vec2BertPreTrainedModel {
-  Wav2Vec2BertForXVector(NativeModel pointer) {
-    super(pointer);
+  Wav2Vec2BertForXVector(OpenModel open) {
+    super(open);
   }
 
   /**

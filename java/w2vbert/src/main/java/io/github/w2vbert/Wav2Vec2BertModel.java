@@ -1,7 +1,6 @@
 package io.github.w2vbert;
 
 import io.github.w2vbert.hub.HubClient;
-import io.github.w2vbert.internal.NativeModel;
 import java.nio.file.Path;
 
 /**
@@ -17,8 +16,8 @@ import java.nio.file.Path;
  * }</pre>
  */
 public final class Wav2Vec2BertModel extends Wav2Vec2BertPreTrainedModel {
-  private Wav2Vec2BertModel(NativeModel pointer) {
-    super(pointer);
+  private Wav2Vec2BertModel(OpenModel open) {
+    super(open);
   }
 
   /**

@@ -1,6 +1,7 @@
 package io.github.w2vbert;
 
 import io.github.w2vbert.NativeHandle.Lease;
+import io.github.w2vbert.cuda.CudaStream;
 import io.github.w2vbert.internal.NativeModel;
 import io.github.w2vbert.internal.NativeModelOutput;
 import io.github.w2vbert.internal.NativeTensor;
@@ -10,8 +11,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.Semaphore;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * What all models share: parameters, configuration and lifecycle. Immutable; any number of threads
@@ -22,27 +25,32 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
   private static final System.Logger LOG =
       System.getLogger(Wav2Vec2BertPreTrainedModel.class.getName());
 
+  private final Semaphore sessions; // null on the CPU
+  private final CudaStream stream; // the caller's; null if there is none
   private final Wav2Vec2BertConfig config;
   private final LoadReport loadReport;
 
-  Wav2Vec2BertPreTrainedModel(NativeModel pointer) {
-    handle = new NativeHandle<>(this, pointer);
-    config = Wav2Vec2BertConfig.ofComplete(pointer.config_json());
-    loadReport = Json.read(pointer.load_report_json(), LoadReport.class);
+  Wav2Vec2BertPreTrainedModel(OpenModel open) {
+    stream = open.stream();
+    handle = new NativeHandle<>(this, open.pointer(), stream == null ? () -> {} : stream::close);
+    sessions = open.sessions();
+    config = Wav2Vec2BertConfig.ofComplete(open.pointer().config_json());
+    loadReport = Json.read(open.pointer().load_report_json(), LoadReport.class);
   }
 
   static <M extends Wav2Vec2BertPreTrainedModel> M load(
-      Class<M> type, Path directory, LoadOptions options, Function<NativeModel, M> wrap) {
+      Class<M> type, Path directory, LoadOptions options, Function<OpenModel, M> wrap) {
     Wav2Vec2BertConfig own =
         options.config() == null ? Wav2Vec2BertConfig.fromPretrained(directory) : options.config();
     Wav2Vec2BertConfig config = options.layer() == null ? own : upTo(options.layer(), own, type);
-    if (!options.device().equals("cpu")) {
+    if (options.device().isCuda()) {
       requireCuda(options.device());
     }
     M model =
         wrap.apply(
-            NativeHandle.create(
-                () ->
+            OpenModel.on(
+                options.device(),
+                device ->
                     NativeModel.from_pretrained(
                         type.getSimpleName(),
                         directory.toAbsolutePath().toString(),
@@ -52,7 +60,7 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
                         options.seed(),
                         options.copiesWeights(),
                         options.weights().dtype().number(),
-                        options.device())));
+                        device)));
     LoadReport report = ((Wav2Vec2BertPreTrainedModel) model).loadReport;
     if (options.layer() == null) {
       warn(directory, "does not use", report.unexpected());
@@ -62,20 +70,23 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
     return model;
   }
 
-  private static void requireCuda(String device) {
+  private static void requireCuda(DeviceOptions device) {
     String problem = W2vBert.cudaProblem();
     if (!problem.isEmpty()) {
-      throw new W2vBertException("the device " + device + " cannot be used: " + problem);
+      throw new W2vBertException("the device " + device.name() + " cannot be used: " + problem);
     }
     requireIndex(device, W2vBert.cudaDriver().devices().size());
   }
 
   /** Refuses a CUDA device that is not one of the driver's. */
-  static void requireIndex(String device, int devices) {
-    int index = device.equals("cuda") ? 0 : Integer.parseInt(device.substring("cuda:".length()));
-    if (index >= devices) {
+  static void requireIndex(DeviceOptions device, int devices) {
+    if (device.index() >= devices) {
       throw new IllegalArgumentException(
-          "there is no device " + device + ": this machine has " + devices + ", counted from 0");
+          "there is no device "
+              + device.name()
+              + ": this machine has "
+              + devices
+              + ", counted from 0");
     }
   }
 
@@ -116,9 +127,15 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
     }
   }
 
-  static NativeModel draw(Class<?> type, Wav2Vec2BertConfig config, long seed) {
+  static OpenModel draw(Class<?> type, Wav2Vec2BertConfig config, long seed) {
     String json = config.toJson();
-    return NativeHandle.create(() -> NativeModel.initialize(type.getSimpleName(), json, seed));
+    return OpenModel.onCpu(
+        NativeHandle.create(() -> NativeModel.initialize(type.getSimpleName(), json, seed)));
+  }
+
+  /** Opens a model that shares the parameters of this one, and with them its place. */
+  final OpenModel beside(Supplier<NativeModel> opener) {
+    return OpenModel.beside(sessions, stream, opener);
   }
 
   /** The model's configuration. */
@@ -129,6 +146,11 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
   /** Where this model computes: {@code cpu} or, for example, {@code cuda:0}. */
   public String device() {
     return handle.call(NativeModel::device);
+  }
+
+  /** What this model has there at the moment. */
+  public DeviceState deviceState() {
+    return Json.read(handle.call(NativeModel::device_state_json), DeviceState.class);
   }
 
   /** What the checkpoint and this model did not share. */
@@ -154,7 +176,9 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
 
   /** Runs a call that computes when it is its turn. */
   final <R> R compute(Function<? super NativeModel, R> body) {
-    return ComputeThreads.run(() -> handle.call(body));
+    return sessions == null
+        ? ComputeThreads.run(() -> handle.call(body))
+        : ComputeThreads.run(sessions, () -> handle.call(body));
   }
 
   /** The native model for a call that takes it. */

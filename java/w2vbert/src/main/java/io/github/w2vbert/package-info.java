@@ -28,6 +28,10 @@
  * carrier; while it computes it does. Loading a model, small native calls and {@link
  * io.github.w2vbert.FbankStream} do not wait.
  *
+ * <p>A model on a CUDA device computes as many calls at a time as it has sessions, whatever {@code
+ * w2vbert.concurrency} says; see {@link io.github.w2vbert.DeviceOptions}, which has CUDA graphs, a
+ * limit of memory and streams of the caller's, too.
+ *
  * <p>A call needs 192 KiB of its thread's stack, one of {@link io.github.w2vbert.ModelTraining} 320
  * KiB, and throws {@link java.lang.IllegalStateException} if less is left.
  *

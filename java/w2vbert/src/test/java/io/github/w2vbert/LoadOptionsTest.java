@@ -15,7 +15,7 @@ class LoadOptionsTest {
   @ParameterizedTest
   @ValueSource(strings = {"cpu", "cuda", "cuda:0", "cuda:10", "cuda:127"})
   void takesTheNameOfADevice(String name) {
-    assertEquals(name, LoadOptions.DEFAULT.withDevice(name).device());
+    assertEquals(name, LoadOptions.DEFAULT.withDevice(name).device().name());
   }
 
   @ParameterizedTest
@@ -33,14 +33,14 @@ class LoadOptionsTest {
   void otherOptionsKeepTheDevice() {
     LoadOptions options =
         LoadOptions.DEFAULT
-            .withDevice("cuda:1")
+            .withDevice(DeviceOptions.of("cuda:1").withSessions(4))
             .withWeights(WeightType.BFLOAT16)
             .withCopiedWeights()
             .withMissingInitialized(1)
             .withMismatchedSizesIgnored(1)
             .withLayer(2)
             .withConfig(Wav2Vec2BertConfig.fromPretrained(MODEL));
-    assertEquals("cuda:1", options.device());
+    assertEquals(DeviceOptions.of("cuda:1").withSessions(4), options.device());
     assertEquals(WeightType.BFLOAT16, options.weights());
   }
 
@@ -71,12 +71,12 @@ class LoadOptionsTest {
 
   @Test
   void aDeviceThatIsNotThereIsNamedWithTheirNumber() {
-    Wav2Vec2BertPreTrainedModel.requireIndex("cuda", 1);
-    Wav2Vec2BertPreTrainedModel.requireIndex("cuda:11", 12);
+    Wav2Vec2BertPreTrainedModel.requireIndex(DeviceOptions.of("cuda"), 1);
+    Wav2Vec2BertPreTrainedModel.requireIndex(DeviceOptions.of("cuda:11"), 12);
     IllegalArgumentException refusal =
         assertThrows(
             IllegalArgumentException.class,
-            () -> Wav2Vec2BertPreTrainedModel.requireIndex("cuda:2", 2));
+            () -> Wav2Vec2BertPreTrainedModel.requireIndex(DeviceOptions.of("cuda:2"), 2));
     assertEquals(
         "there is no device cuda:2: this machine has 2, counted from 0", refusal.getMessage());
   }

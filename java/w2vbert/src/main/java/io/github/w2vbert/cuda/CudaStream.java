@@ -14,6 +14,9 @@ package io.github.w2vbert.cuda;
  *   System.out.println(end.millisecondsSince(begin) + " ms");
  * }
  * }</pre>
+ *
+ * <p>A model can compute in a stream of the caller's: {@link
+ * io.github.w2vbert.DeviceOptions#withStream}.
  */
 public final class CudaStream implements AutoCloseable {
   private final Cuda cuda;
@@ -33,6 +36,12 @@ public final class CudaStream implements AutoCloseable {
                 : stream -> {});
   }
 
+  private CudaStream(CudaStream other) {
+    cuda = other.cuda;
+    device = other.device;
+    handle = other.handle.share(this);
+  }
+
   /**
    * A new stream, which does not wait for CUDA's default stream nor the other way round.
    *
@@ -48,7 +57,8 @@ public final class CudaStream implements AutoCloseable {
    *
    * @param device to which it belongs
    * @param handle its {@code CUstream} or {@code cudaStream_t}, 0 for the default stream. It must
-   *     be valid as long as this object is used: CUDA cannot check that, and crashes if it is not.
+   *     be valid as long as this object, a share of it or a model with it is used: CUDA cannot
+   *     check that, and crashes if it is not.
    * @throws IllegalArgumentException if there is no such device
    * @throws io.github.w2vbert.W2vBertException if CUDA cannot be used
    */
@@ -66,6 +76,17 @@ public final class CudaStream implements AutoCloseable {
   static CudaStream of(Cuda cuda, int device, long handle) {
     cuda.checkDevice(device);
     return new CudaStream(cuda, device, handle, false);
+  }
+
+  /**
+   * The same stream for somebody who closes it at another time: it is freed when all that share it
+   * are closed.
+   *
+   * @return to be closed by the caller
+   * @throws IllegalStateException if this is closed
+   */
+  public CudaStream share() {
+    return new CudaStream(this);
   }
 
   /** The number of its device. */
@@ -132,7 +153,10 @@ public final class CudaStream implements AutoCloseable {
     return handle.lease();
   }
 
-  /** Frees the stream once what is in it is done, without waiting for that. */
+  /**
+   * Frees the stream once what is in it is done, without waiting for that; but not before whoever
+   * shares it has closed it, too, such as a model.
+   */
   @Override
   public void close() {
     handle.close();

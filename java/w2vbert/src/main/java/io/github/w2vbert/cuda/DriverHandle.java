@@ -58,10 +58,23 @@ final class DriverHandle {
 
   /** {@code free} must not hold the owner. */
   DriverHandle(Object owner, long address, LongConsumer free) {
+    this(owner, new Shared(address, free));
+  }
+
+  private DriverHandle(Object owner, Shared shared) {
     ownerName = owner.getClass().getSimpleName();
-    shared = new Shared(address, free);
-    Shared owned = shared;
-    ownership = CLEANER.register(owner, owned::release);
+    this.shared = shared;
+    ownership = CLEANER.register(owner, shared::release);
+  }
+
+  /**
+   * The same for a further owner: what is at the address stays until both are closed.
+   *
+   * @throws IllegalStateException if the owner of this is closed
+   */
+  DriverHandle share(Object owner) {
+    retain();
+    return new DriverHandle(owner, shared);
   }
 
   /**

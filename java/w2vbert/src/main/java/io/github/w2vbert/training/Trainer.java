@@ -3,7 +3,7 @@ package io.github.w2vbert.training;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.github.w2vbert.LoadOptions;
+import io.github.w2vbert.DeviceOptions;
 import io.github.w2vbert.TrainingOptions;
 import io.github.w2vbert.W2vBert;
 import io.github.w2vbert.W2vBertException;
@@ -215,7 +215,7 @@ public final class Trainer {
     TrainerOptions options = TrainerOptions.DEFAULT;
     TrainingListener listener = TrainingListener.NONE;
     TrainingOptions training = TrainingOptions.DEFAULT;
-    String device = LoadOptions.DEFAULT.device();
+    String device = DeviceOptions.CPU.name();
     Learner.Factory learners; // null: of models with these options
     String command = "";
     String licence = "";
@@ -318,7 +318,7 @@ public final class Trainer {
      * @throws IllegalArgumentException if there is no such name
      */
     public Builder device(String name) {
-      device = LoadOptions.DEFAULT.withDevice(name).device();
+      device = DeviceOptions.of(name).name();
       return this;
     }
 
@@ -378,7 +378,7 @@ public final class Trainer {
       require(!train.isEmpty(), "there is no utterance to learn from");
       require(output != null, "no output folder is given");
       require(
-          model != null || device.equals(LoadOptions.DEFAULT.device()),
+          model != null || device.equals(DeviceOptions.CPU.name()),
           "the device is " + device + ", but a model that begins with chance learns on the cpu");
       require(
           labels == null || task == TrainingTask.CLASSIFICATION || task == TrainingTask.FRAMES,

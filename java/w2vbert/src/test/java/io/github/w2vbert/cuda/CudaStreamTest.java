@@ -75,6 +75,25 @@ class CudaStreamTest {
   }
 
   @Test
+  void aSharedStreamIsFreedWhenAllAreClosed() {
+    CudaStream stream = CudaStream.create(cuda, 1);
+    CudaStream share = stream.share();
+    CudaStream another = share.share();
+    assertEquals(stream.handle(), another.handle());
+    assertEquals(1, another.device());
+    stream.close();
+    stream.close();
+    another.close();
+    assertEquals(1, driver.live.size());
+    share.synchronize();
+    assertEquals(
+        "this CudaStream is closed",
+        assertThrows(IllegalStateException.class, stream::share).getMessage());
+    share.close();
+    assertTrue(driver.live.isEmpty());
+  }
+
+  @Test
   void aForgottenStreamIsFreed() throws InterruptedException {
     CudaStream.create(cuda, 0);
     for (int i = 0; i < 100 && !driver.live.isEmpty(); i++) {

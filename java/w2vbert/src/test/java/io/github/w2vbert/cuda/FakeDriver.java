@@ -26,7 +26,7 @@ final class FakeDriver implements Driver {
   private final Map<Long, BytePointer> memory = new HashMap<>();
   private final Map<Long, Long> times = new ConcurrentHashMap<>();
   private final ThreadLocal<Long> context = ThreadLocal.withInitial(() -> 0L);
-  private final AtomicLong next = new AtomicLong(1);
+  private final AtomicLong next = new AtomicLong(1000); // small ones are default streams
 
   /** Work is not done before this is false. */
   volatile boolean busy;
