@@ -9,7 +9,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /** Sizes of files as people write them; units are powers of ten unless they have an i. */
 final class ByteSize implements ITypeConverter<Long> {
-  private static final Pattern SIZE = Pattern.compile("(\\d{1,18}) ?([KMGT]I?B)?");
+  private static final Pattern SIZE = Pattern.compile("(\\d{1,18}) ?([KMGT](?:I?B)?)?");
   private static final Map<String, Long> UNITS =
       Map.of(
           "KB",
@@ -33,7 +33,8 @@ final class ByteSize implements ITypeConverter<Long> {
   public Long convert(String text) {
     Matcher size = SIZE.matcher(text.toUpperCase(Locale.ROOT));
     if (size.matches()) {
-      long unit = size.group(2) == null ? 1 : UNITS.get(size.group(2));
+      String name = size.group(2);
+      long unit = name == null ? 1 : UNITS.get(name.length() == 1 ? name + "B" : name);
       long count = Long.parseLong(size.group(1));
       if (count <= Long.MAX_VALUE / unit) {
         return count * unit;

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.w2vbert.Audio;
 import io.github.w2vbert.FeatureExtractor;
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.OutputList;
 import io.github.w2vbert.RaggedFeatures;
 import io.github.w2vbert.SequenceClassifierOutput;
@@ -72,11 +73,12 @@ final class ClassifyCommand extends FilesCommand {
     if (top < 1) {
       throw wrongUsage("--top is " + top + "; expected 1 or more");
     }
+    LoadOptions options = loading.options();
     Path folder = ModelFolder.of(model, err());
     ModelClass.SEQUENCE_CLASSIFICATION.require(folder);
     try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
         Wav2Vec2BertForSequenceClassification classifier =
-            Wav2Vec2BertForSequenceClassification.fromPretrained(folder, loading.options());
+            Wav2Vec2BertForSequenceClassification.fromPretrained(folder, options);
         LineOutput output = LineOutput.of(null, out())) {
       List<String> labels = ModelClass.labels(classifier.config());
       return process(

@@ -1,5 +1,6 @@
 package io.github.w2vbert.cli;
 
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.Transcriber;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -29,6 +30,7 @@ abstract class CtcCommand extends FilesCommand {
   @Override
   public final Integer call() throws IOException {
     prepare();
+    LoadOptions options = loading.options();
     if (model == null) {
       err()
           .println(
@@ -36,7 +38,7 @@ abstract class CtcCommand extends FilesCommand {
                   + " dates and short commands");
     }
     Path folder = ModelFolder.orDefault(model, err());
-    try (Transcriber transcriber = Transcriber.fromPretrained(folder, loading.options())) {
+    try (Transcriber transcriber = Transcriber.fromPretrained(folder, options)) {
       return run(transcriber);
     }
   }

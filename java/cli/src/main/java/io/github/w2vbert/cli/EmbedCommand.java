@@ -3,6 +3,7 @@ package io.github.w2vbert.cli;
 import io.github.w2vbert.Audio;
 import io.github.w2vbert.BaseModelOutput;
 import io.github.w2vbert.FeatureExtractor;
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.OutputList;
 import io.github.w2vbert.Pooling;
 import io.github.w2vbert.RaggedFeatures;
@@ -71,9 +72,10 @@ final class EmbedCommand extends MatrixCommand {
   public Integer call() throws IOException {
     requireOptions(batch);
     requireOutput(output, pooling != null);
+    LoadOptions options = loading.options();
     Path folder = ModelFolder.of(model, err());
     try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
-        Wav2Vec2BertModel encoder = layer.open(folder, loading.options())) {
+        Wav2Vec2BertModel encoder = layer.open(folder, options)) {
       return write(
           output,
           extractor.samplingRate(),

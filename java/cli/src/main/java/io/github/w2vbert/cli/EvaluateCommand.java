@@ -2,6 +2,7 @@ package io.github.w2vbert.cli;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.Wav2Vec2BertConfig;
 import io.github.w2vbert.training.ErrorCounts;
 import io.github.w2vbert.training.Evaluation;
@@ -87,13 +88,13 @@ final class EvaluateCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     PrintWriter err = spec.commandLine().getErr();
+    LoadOptions options = loading.options();
     List<Utterance> utterances = Manifest.read(data);
     Path folder = ModelFolder.of(model, err);
     TrainingTask chosen = task == null ? taskOf(folder) : task;
     Evaluation evaluation;
     try (TrainingMonitor monitor = TrainingMonitor.of(err);
-        Evaluator evaluator =
-            Evaluator.fromPretrained(chosen, folder, loading.options(), bestPath)) {
+        Evaluator evaluator = Evaluator.fromPretrained(chosen, folder, options, bestPath)) {
       evaluation =
           evaluator.evaluate(utterances, dataArguments.rule(), dataArguments.policy(), monitor);
     }

@@ -3,6 +3,7 @@ package io.github.w2vbert.cli;
 import io.github.w2vbert.Audio;
 import io.github.w2vbert.FeatureExtractor;
 import io.github.w2vbert.FrameClassifierOutput;
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.OutputList;
 import io.github.w2vbert.RaggedFeatures;
 import io.github.w2vbert.Wav2Vec2BertForAudioFrameClassification;
@@ -137,11 +138,12 @@ final class FramesCommand extends FilesCommand {
     if (format == SpanFormat.RTTM) {
       requireDifferentRecordings();
     }
+    LoadOptions options = loading.options();
     Path folder = ModelFolder.of(model, err());
     ModelClass.FRAME_CLASSIFICATION.require(folder);
     try (FeatureExtractor extractor = FeatureExtractor.fromPretrained(folder);
         Wav2Vec2BertForAudioFrameClassification classifier =
-            Wav2Vec2BertForAudioFrameClassification.fromPretrained(folder, loading.options());
+            Wav2Vec2BertForAudioFrameClassification.fromPretrained(folder, options);
         LineOutput lines = LineOutput.of(output, out())) {
       return print(extractor, classifier, format, lines);
     }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.ParameterInfo;
 import io.github.w2vbert.Tokenizer;
 import io.github.w2vbert.Wav2Vec2BertConfig;
@@ -56,11 +57,12 @@ final class InfoCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
+    LoadOptions options = loading.options();
     Path folder = ModelFolder.orDefault(model, spec.commandLine().getErr());
     // The class that the configuration names, or the encoder alone.
     ModelClass type =
         ModelClass.of(Wav2Vec2BertConfig.fromPretrained(folder)).orElse(ModelClass.ENCODER);
-    try (Wav2Vec2BertPreTrainedModel loaded = type.load(folder, loading.options())) {
+    try (Wav2Vec2BertPreTrainedModel loaded = type.load(folder, options)) {
       WeightFiles weights = WeightFiles.of(folder);
       if (json) {
         out.println(describe(folder, type, loaded, weights));

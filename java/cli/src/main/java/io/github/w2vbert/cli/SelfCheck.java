@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.w2vbert.Audio;
 import io.github.w2vbert.CtcOutput;
+import io.github.w2vbert.DeviceOptions;
+import io.github.w2vbert.DeviceState;
 import io.github.w2vbert.FeatureExtractor;
 import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.OutputList;
@@ -28,6 +30,7 @@ import java.util.Locale;
  * @param error of the logits, from the recorded ones, which were computed in float64: the largest
  *     for float32, else the root mean square, relative to that of the recorded ones
  * @param tolerance the most that is right
+ * @param graphProblem why there was no CUDA graph for it, see {@link DeviceState}; or empty
  * @param text what was read
  * @param expectedText what the reference read
  */
@@ -36,9 +39,10 @@ record SelfCheck(
     WeightType weights,
     double error,
     double tolerance,
+    String graphProblem,
     String text,
     String expectedText) {
-  static final String CPU = LoadOptions.DEFAULT.device();
+  static final String CPU = DeviceOptions.CPU.name();
 
   private static final ObjectMapper MAPPER = new ObjectMapper();
 
@@ -62,6 +66,7 @@ record SelfCheck(
           exact
               ? recorded.at("/suggested_atol/logits").asDouble()
               : relativeTolerance(device, weights),
+          model.deviceState().graphProblem(),
           tokenizer.decode(output.bestPath(0)),
           recorded.at("/text/0").asText());
     }
@@ -135,13 +140,14 @@ record SelfCheck(
     return String.format(
         Locale.ROOT,
         "%s in %s%s: logits differ from the reference in float64 by %s %.2g (allowed: %.2g), text is"
-            + " %s",
+            + " %s%s",
         passed() ? "PASS" : "FAIL",
         weights,
         device.equals(CPU) ? "" : " on " + device,
         weights == WeightType.FLOAT32 ? "at most" : "a relative RMS of",
         error,
         tolerance,
-        text.equals(expectedText) ? "the same" : "'" + text + "', expected '" + expectedText + "'");
+        text.equals(expectedText) ? "the same" : "'" + text + "', expected '" + expectedText + "'",
+        graphProblem.isEmpty() ? "" : "; without CUDA graphs: " + graphProblem);
   }
 }

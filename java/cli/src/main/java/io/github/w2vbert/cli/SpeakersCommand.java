@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.github.w2vbert.Audio;
 import io.github.w2vbert.BaseModelOutput;
 import io.github.w2vbert.FeatureExtractor;
+import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.OutputList;
 import io.github.w2vbert.Pooling;
 import io.github.w2vbert.RaggedFeatures;
@@ -107,6 +108,7 @@ final class SpeakersCommand extends MatrixCommand {
       description = "Files computed together (${DEFAULT-VALUE}); memory grows with it.")
   private int batch;
 
+  private LoadOptions options;
   private Path folder; // of the model
   private final List<Path> embedded = new ArrayList<>(); // files that did not fail
   private final List<float[]> embeddings = new ArrayList<>();
@@ -120,6 +122,7 @@ final class SpeakersCommand extends MatrixCommand {
     if (output != null) {
       requireOutput(output, true);
     }
+    options = loading.options();
     folder = ModelFolder.of(model, err());
     boolean embedsSpeakers =
         Wav2Vec2BertConfig.fromPretrained(folder)
@@ -143,8 +146,7 @@ final class SpeakersCommand extends MatrixCommand {
   }
 
   private int embeddings(FeatureExtractor extractor) throws IOException {
-    try (Wav2Vec2BertForXVector head =
-        Wav2Vec2BertForXVector.fromPretrained(folder, loading.options())) {
+    try (Wav2Vec2BertForXVector head = Wav2Vec2BertForXVector.fromPretrained(folder, options)) {
       say("the embeddings of " + ModelClass.X_VECTOR);
       return embed(
           extractor,
@@ -159,7 +161,7 @@ final class SpeakersCommand extends MatrixCommand {
   }
 
   private int hiddenStates(FeatureExtractor extractor) throws IOException {
-    try (Wav2Vec2BertModel encoder = layer.open(folder, loading.options())) {
+    try (Wav2Vec2BertModel encoder = layer.open(folder, options)) {
       say(
           (pooling() == Pooling.MEAN ? "the mean of " : "the mean and standard deviation of ")
               + (layer.value() == null ? "the encoder's output" : "layer " + layer.value()));

@@ -12,10 +12,12 @@ import java.io.StringWriter;
 import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TranscribeCommandTest {
@@ -80,9 +82,53 @@ class TranscribeCommandTest {
         result
             .err()
             .startsWith(
-                "w2vbert: --device: the device is 'tpu'; expected 'cpu', 'cuda', or 'cuda:0' to"
+                "w2vbert: --device tpu: the device is 'tpu'; expected 'cpu', 'cuda', or 'cuda:0' to"
                     + " 'cuda:127'"),
         result.err());
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"--sessions 2", "--graphs 50", "--graphs none", "--memory-limit 8G", "--warm-up"})
+  void optionsOfAGpuAreRefusedWithoutOne(String argument) {
+    String[] words = argument.split(" ");
+    Object[] arguments = {"transcribe", CLIP, "--model", "no-such-model", words[0]};
+    Object[] all = Arrays.copyOf(arguments, arguments.length + words.length - 1);
+    if (words.length == 2) {
+      all[arguments.length] = words[1];
+    }
+    Cli.Result result = Cli.run(all);
+
+    assertEquals(2, result.status());
+    assertTrue(
+        result
+            .err()
+            .startsWith(
+                "w2vbert: "
+                    + words[0]
+                    + " has no effect without a GPU; choose one with --device cuda"),
+        result.err());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--sessions|0|--sessions 0: sessions is 0; expected 1 to 16",
+        "--sessions|17|--sessions 17: sessions is 17; expected 1 to 16",
+        "--graphs|200,100|--graphs 200,100: graphBuckets is [200, 100]; expected ascending numbers",
+        "--graphs|0|--graphs 0: graphBuckets is [0]; expected ascending numbers of at least 1",
+        "--graphs|100,|--graphs 100,: expected numbers such as 100,200,400, or none",
+        "--graphs|-5|--graphs -5: expected numbers such as 100,200,400, or none",
+        "--memory-limit|much|Invalid value for option '--memory-limit'",
+      })
+  void wrongOptionsOfAGpuAreRefused(String name, String value, String message) {
+    Cli.Result result =
+        Cli.run(
+            "transcribe", CLIP, "--model", "no-such-model", "--device", "cuda", name + "=" + value);
+
+    assertEquals(2, result.status());
+    assertTrue(result.err().startsWith("w2vbert: " + message), result.err());
   }
 
   @ParameterizedTest
