@@ -286,10 +286,7 @@ class Engine {
   }
 
   HeadOutput logits(const PackedFeatures& packed) const {
-    std::vector<int64_t> lengths;
-    for (size_t i = 0; i + 1 < packed.offsets.size(); ++i) {
-      lengths.push_back(packed.offsets[i + 1] - packed.offsets[i]);
-    }
+    const std::vector<int64_t> lengths = packed.lengths();
     const ModelInput input = ragged_input(packed.features, lengths, model_->base().config());
     return single(lengths.size()) ? sessions_->forward(input, {}) : model_->forward(input, {});
   }

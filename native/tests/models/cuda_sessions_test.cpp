@@ -119,6 +119,19 @@ TEST_F(CudaSessionsTest, SpeechWithinAGraphHasTheRecordedTokens) {
   EXPECT_EQ(2, device_state(*graphs)["graphs"]) << device_state(*graphs);
 }
 
+TEST_F(CudaSessionsTest, ClipsTogetherHaveTheTokensOfEach) {
+  const RecordedSpeech speech;
+  const auto model = speech.load(DType::kFloat32);
+  std::vector<int64_t> counts;
+  std::vector<int32_t> expected;
+  for (const int64_t frames : {20, 31, 7}) {
+    counts.push_back(400 + (2 * frames - 1) * 160);
+    const std::vector<int32_t> alone = speech.best_path(*model, counts.back(), frames);
+    expected.insert(expected.end(), alone.begin(), alone.end());
+  }
+  EXPECT_EQ(expected, speech.best_paths(*model, counts, static_cast<int64_t>(expected.size())));
+}
+
 TEST_F(CudaSessionsTest, AWrongNumberOfFramesIsRefused) {
   const RecordedSpeech speech;
   const auto model = speech.load(DType::kFloat32, device_json("cuda:0", {speech.frames() + 1}, 1));

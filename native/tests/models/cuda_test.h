@@ -227,6 +227,22 @@ class RecordedSpeech {
     return best_path(model, static_cast<int64_t>(samples_.size()), frames());
   }
 
+  // Of the first samples, as many as `counts` says, in one pass.
+  std::vector<int32_t> best_paths(const NativeModel& model, const std::vector<int64_t>& counts,
+                                  int64_t frames) const {
+    std::vector<float> samples;
+    std::vector<int64_t> offsets{0};
+    for (const int64_t count : counts) {
+      samples.insert(samples.end(), samples_.begin(), samples_.begin() + count);
+      offsets.push_back(static_cast<int64_t>(samples.size()));
+    }
+    std::vector<int32_t> paths(static_cast<size_t>(frames));
+    jni::best_paths(*extractor_, model,
+                    native({offsets.back()}, DType::kFloat32, samples.data()).get(), offsets.data(),
+                    static_cast<int>(counts.size()), paths.data(), frames);
+    return paths;
+  }
+
   // Of the first `count` samples.
   std::vector<int32_t> best_path(const NativeModel& model, int64_t count, int64_t frames) const {
     std::vector<int32_t> path(static_cast<size_t>(frames));

@@ -77,6 +77,13 @@ struct PackedFeatures {
   Tensor features;  // float32 [offsets.back(), dim]
   std::vector<int64_t>
       offsets;  // [clips + 1]; clip i owns the rows offsets[i] to offsets[i + 1] - 1
+
+  // The rows of each clip.
+  std::vector<int64_t> lengths() const {
+    std::vector<int64_t> lengths;
+    for (size_t i = 0; i + 1 < offsets.size(); ++i) lengths.push_back(offsets[i + 1] - offsets[i]);
+    return lengths;
+  }
 };
 
 // Immutable; threads may share it. A clip with a sample that is not finite becomes NaN as a whole,

@@ -786,9 +786,7 @@ std::shared_ptr<NativeFeatures> NativeFeatureExtractor::extract_ragged(const Nat
         impl_->extractor.extract_packed(clips_of(samples, offsets, clips), {}, normalize);
     auto result = std::make_shared<NativeFeatures::Impl>();
     result->features = packed.features;
-    for (size_t i = 0; i + 1 < packed.offsets.size(); ++i) {
-      result->lengths.push_back(packed.offsets[i + 1] - packed.offsets[i]);
-    }
+    result->lengths = packed.lengths();
     return std::make_shared<NativeFeatures>(std::move(result));
   });
 }
@@ -824,32 +822,53 @@ int64_t NativeFbankStream::finish() {
   return guarded([&] { return impl_->stream.finish(); });
 }
 
+namespace {
+
+// From the samples of clips, which lie one after another, to the tokens of all frames.
+void find_paths(const NativeFeatureExtractor& extractor, const NativeModel& model,
+                const std::vector<Clip>& clips, int32_t* path, int64_t frames) {
+  const PretrainedModel& network = *model.impl()->model;
+  const FeatureExtractor& front_end = extractor.impl().extractor;
+  require_stack_for(network.base().device());
+  if (CudaSessions* const sessions = model.impl()->sessions.get()) {
+    std::vector<int64_t> counts;
+    for (const Clip& clip : clips) counts.push_back(clip.count);
+    const float* const first = clips.empty() ? nullptr : clips.front().samples;
+    sessions->best_paths(front_end, first, counts, path, frames);
+    return;
+  }
+  const PackedFeatures packed = front_end.extract_packed(clips);
+  const ModelInput input = ragged_input(packed.features, packed.lengths(), network.base().config());
+  const Tensor logits =
+      aten::contiguous(network.forward(input, {false, false, -1, Tensor()}).logits);
+  if (logits.size(0) != frames) {
+    throw std::runtime_error("the model makes " + std::to_string(logits.size(0)) +
+                             " frames of the samples; expected " + std::to_string(frames));
+  }
+  const int64_t tokens = logits.size(1);
+  const float* scores = logits.data<float>();
+  for (int64_t t = 0; t < frames; ++t, scores += tokens) {
+    path[t] = static_cast<int32_t>(std::max_element(scores, scores + tokens) - scores);
+  }
+}
+
+}  // namespace
+
 void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model,
                const float* samples, int64_t count, int32_t* path, int64_t frames) {
   computing([&] {
     // A JVM that has no memory left for its copies of the arrays.
     if (samples == nullptr || path == nullptr) throw std::bad_alloc();
-    const PretrainedModel& network = *model.impl()->model;
-    const FeatureExtractor& front_end = extractor.impl().extractor;
-    require_stack_for(network.base().device());
-    if (CudaSessions* const sessions = model.impl()->sessions.get()) {
-      sessions->best_path(front_end, samples, count, path, frames);
-      return;
-    }
-    const PackedFeatures packed = front_end.extract_packed({{samples, count}});
-    const ModelInput input =
-        ragged_input(packed.features, {packed.offsets.back()}, network.base().config());
-    const Tensor logits =
-        aten::contiguous(network.forward(input, {false, false, -1, Tensor()}).logits);
-    if (logits.size(0) != frames) {
-      throw std::runtime_error("the model makes " + std::to_string(logits.size(0)) +
-                               " frames of this clip; expected " + std::to_string(frames));
-    }
-    const int64_t tokens = logits.size(1);
-    const float* scores = logits.data<float>();
-    for (int64_t t = 0; t < frames; ++t, scores += tokens) {
-      path[t] = static_cast<int32_t>(std::max_element(scores, scores + tokens) - scores);
-    }
+    find_paths(extractor, model, {{samples, count}}, path, frames);
+  });
+}
+
+void best_paths(const NativeFeatureExtractor& extractor, const NativeModel& model,
+                const NativeTensor* samples, const int64_t* offsets, int clips, int32_t* paths,
+                int64_t frames) {
+  computing([&] {
+    if (offsets == nullptr || paths == nullptr) throw std::bad_alloc();
+    find_paths(extractor, model, clips_of(samples, offsets, clips), paths, frames);
   });
 }
 

@@ -244,6 +244,10 @@ class W2VBERT_API NativeFbankStream {
  *  makes the features there, too. */
 W2VBERT_API void best_path(const NativeFeatureExtractor& extractor, const NativeModel& model,
                            const float* samples, int64_t count, int32_t* path, int64_t frames);
+/** The same for several clips in one pass; `frames` are those of all, one clip after another. */
+W2VBERT_API void best_paths(const NativeFeatureExtractor& extractor, const NativeModel& model,
+                            const NativeTensor* samples, const int64_t* offsets, int clips,
+                            int32_t* paths, int64_t frames);
 
 /** Checks and completes a `config.json`: every option with its value or default, other keys kept.
  *  Messages begin with `source`. */

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
@@ -68,7 +69,7 @@ struct Recorded {
 void check_rows(int64_t rows, int64_t expected) {
   if (rows != expected) {
     throw std::runtime_error("the model makes " + std::to_string(rows) +
-                             " frames of this clip; expected " + std::to_string(expected));
+                             " frames of the samples; expected " + std::to_string(expected));
   }
 }
 
@@ -405,19 +406,35 @@ ModelOutput CudaSessions::forward_base(const ModelInput& input, const Encoder::R
 
 void CudaSessions::best_path(const FeatureExtractor& extractor, const float* samples, int64_t count,
                              int32_t* path, int64_t frames) {
-  const Config& config = model_.base().config();
-  const bool fits = fits_model(extractor, config);
+  const bool fits = fits_model(extractor, model_.base().config());
   const int64_t length = fits ? bucket(extractor.rows(count)) : 0;
   const Lease lease(*this);
-  Session& session = lease.session();
-  if (length > 0 && replay(session, length, extractor, samples, count, path, frames)) return;
+  if (length == 0 || !replay(lease.session(), length, extractor, samples, count, path, frames)) {
+    compute_paths(lease.session(), extractor, samples, {count}, path, frames);
+  }
+}
+
+void CudaSessions::best_paths(const FeatureExtractor& extractor, const float* samples,
+                              const std::vector<int64_t>& counts, int32_t* path, int64_t frames) {
+  if (counts.size() == 1) {
+    best_path(extractor, samples, counts.front(), path, frames);
+    return;
+  }
+  const Lease lease(*this);
+  compute_paths(lease.session(), extractor, samples, counts, path, frames);
+}
+
+void CudaSessions::compute_paths(Session& session, const FeatureExtractor& extractor,
+                                 const float* samples, const std::vector<int64_t>& counts,
+                                 int32_t* path, int64_t frames) {
   const Device device = session.stream().device();
   DeviceMemory memory(device, budget_);
   const DeviceMemory::Use use(&memory);
-  const Tensor clip =
-      Tensor::from_blob(const_cast<float*>(samples), {count}, DType::kFloat32, nullptr).to(device);
-  const PackedFeatures packed = extractor.extract_packed(clip, {count}, model_.base().dtype());
-  const ModelInput input = ragged_input(packed.features, {packed.offsets.back()}, config);
+  const int64_t total = std::accumulate(counts.begin(), counts.end(), int64_t{0});
+  const Tensor clips =
+      Tensor::from_blob(const_cast<float*>(samples), {total}, DType::kFloat32, nullptr).to(device);
+  const PackedFeatures packed = extractor.extract_packed(clips, counts, model_.base().dtype());
+  const ModelInput input = ragged_input(packed.features, packed.lengths(), model_.base().config());
   const Tensor logits = aten::contiguous(model_.forward(input, {}).logits);
   check_rows(logits.size(0), frames);
   const Tensor best = ops::cuda_operators::best_tokens(logits).to({});

@@ -54,6 +54,9 @@ class CudaSessions {
   // std::runtime_error if the model makes another number of frames of the clip.
   void best_path(const FeatureExtractor& extractor, const float* samples, int64_t count,
                  int32_t* path, int64_t frames);
+  // The same for clips of `counts` samples, which lie one after another: `frames` are those of all.
+  void best_paths(const FeatureExtractor& extractor, const float* samples,
+                  const std::vector<int64_t>& counts, int32_t* path, int64_t frames);
 
   // Captures every graph of every session: for features, and if the model has tokens for samples,
   // too, with the extractor's default options, where their features fit the model.
@@ -75,6 +78,9 @@ class CudaSessions {
   int64_t bucket(const ModelInput& input, const Encoder::Request& request) const;
   void note(const std::string& problem);
 
+  // Without a graph.
+  void compute_paths(Session& session, const FeatureExtractor& extractor, const float* samples,
+                     const std::vector<int64_t>& counts, int32_t* path, int64_t frames);
   // By the graph for `bucket` frames. Nothing if there is none. `features` may be null: whatever.
   std::optional<HeadOutput> replay(Session& session, int64_t bucket, const float* features,
                                    int64_t frames);

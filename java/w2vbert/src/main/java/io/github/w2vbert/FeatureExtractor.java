@@ -275,22 +275,36 @@ public final class FeatureExtractor implements AutoCloseable {
     R apply(NativeFeatureExtractor extractor, NativeTensor samples, long[] offsets);
   }
 
-  private <R> R withSamples(List<Audio> given, Call<R> body) {
-    List<Audio> clips = List.copyOf(given); // the caller's list may change while the call waits
+  /**
+   * Where each clip begins among the samples of all, and their number.
+   *
+   * @throws IllegalArgumentException if a clip is not mono or of another sampling rate
+   */
+  long[] offsets(List<Audio> clips) {
     long[] offsets = new long[clips.size() + 1];
     for (int i = 0; i < clips.size(); i++) {
       Audio clip = clips.get(i);
       requireFit(i, clip);
       offsets[i + 1] = offsets[i] + clip.length();
     }
-    try (Tensor samples =
-        Tensor.allocate(
-            bytes -> {
-              FloatBuffer buffer = bytes.asFloatBuffer();
-              clips.forEach(clip -> buffer.put(clip.monoSamples()));
-            },
-            DType.FLOAT32,
-            offsets[clips.size()])) {
+    return offsets;
+  }
+
+  /** The samples of all clips, to be closed by the caller. */
+  static Tensor samples(List<Audio> clips, long[] offsets) {
+    return Tensor.allocate(
+        bytes -> {
+          FloatBuffer buffer = bytes.asFloatBuffer();
+          clips.forEach(clip -> buffer.put(clip.monoSamples()));
+        },
+        DType.FLOAT32,
+        offsets[clips.size()]);
+  }
+
+  private <R> R withSamples(List<Audio> given, Call<R> body) {
+    List<Audio> clips = List.copyOf(given); // the caller's list may change while the call waits
+    long[] offsets = offsets(clips);
+    try (Tensor samples = samples(clips, offsets)) {
       return ComputeThreads.run(
           () ->
               handle.call(

@@ -4,7 +4,11 @@ import io.github.w2vbert.NativeHandle.Lease;
 import io.github.w2vbert.hub.HubClient;
 import io.github.w2vbert.internal.Native;
 import io.github.w2vbert.internal.NativeFeatureExtractor;
+import io.github.w2vbert.internal.NativeTensor;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * The encoder with a head that scores every token in every frame, for speech recognition by
@@ -131,5 +135,43 @@ public final class Wav2Vec2BertForCTC extends Wav2Vec2BertPreTrainedModel {
           }
           return path;
         });
+  }
+
+  /**
+   * The same for several clips in one pass of the model, which changes no path. On a CUDA device
+   * the features are made there, too, and only the tokens come back.
+   *
+   * @return one path per clip
+   * @throws IllegalArgumentException if there is no clip, or one is not mono, of another sampling
+   *     rate than the extractor's, or too short for a frame
+   * @throws IllegalStateException if this model or the extractor is closed
+   */
+  public List<int[]> bestPaths(FeatureExtractor extractor, List<Audio> clips) {
+    List<Audio> given = List.copyOf(clips); // the caller's list may change while the call waits
+    long[] offsets = extractor.offsets(given);
+    int[] ends = new int[given.size()];
+    int frames = 0;
+    for (int i = 0; i < ends.length; i++) {
+      long length = config().outputLength(extractor.frames(given.get(i)));
+      frames = Math.addExact(frames, Math.toIntExact(length));
+      ends[i] = frames;
+    }
+    int[] paths = new int[frames];
+    try (Tensor samples = FeatureExtractor.samples(given, offsets)) {
+      compute(
+          model -> {
+            try (Lease<NativeFeatureExtractor> open = extractor.lease();
+                Lease<NativeTensor> all = Tensor.lease(samples)) {
+              Native.best_paths(
+                  open.pointer(), model, all.pointer(), offsets, ends.length, paths, paths.length);
+            }
+            return null;
+          });
+    }
+    List<int[]> result = new ArrayList<>();
+    for (int i = 0; i < ends.length; i++) {
+      result.add(Arrays.copyOfRange(paths, i == 0 ? 0 : ends[i - 1], ends[i]));
+    }
+    return result;
   }
 }

@@ -136,6 +136,31 @@ class TranscriberTest {
   }
 
   @Test
+  void theBestPathsOfClipsAreThoseOfEach() {
+    List<Audio> clips = List.of(clip.slice(0, 5000), clip, clip.slice(0, 9001));
+    for (Transcriber transcriber : List.of(plain, adapter)) {
+      FeatureExtractor extractor = transcriber.processor().featureExtractor();
+      Wav2Vec2BertForCTC model = transcriber.model();
+      List<int[]> paths = model.bestPaths(extractor, clips);
+      assertEquals(clips.size(), paths.size());
+      for (int i = 0; i < clips.size(); i++) {
+        assertArrayEquals(model.bestPath(extractor, clips.get(i)), paths.get(i));
+      }
+    }
+  }
+
+  @Test
+  void theBestPathsOfClipsRefuseWhatOneDoes() {
+    FeatureExtractor extractor = plain.processor().featureExtractor();
+    Audio slow = Audio.of(new float[2000], 8000);
+    for (List<Audio> refused :
+        List.of(List.<Audio>of(), List.of(clip, slow), List.of(clip, clip.slice(0, 399)))) {
+      assertThrows(
+          IllegalArgumentException.class, () -> plain.model().bestPaths(extractor, refused));
+    }
+  }
+
+  @Test
   void theBestPathOfAClipRefusesWhatTheModelDoes() {
     FeatureExtractor extractor = plain.processor().featureExtractor();
     Audio stereo = Audio.ofInterleaved(new float[2000], 2, 16_000);
