@@ -22,25 +22,6 @@ Tensor first_rows(const Layout& layout, const std::vector<int64_t>& lengths) {
   return mask;
 }
 
-// For every output row of a convolution its input rows, one after the other: int64 [output.total()
-// * kernel]. A row of the padding is input.total().
-Tensor windows_of(const Layout& input, const Layout& output,
-                  const ops::cuda_operators::Conv& conv) {
-  Tensor index = Tensor::empty({output.total() * conv.kernel}, DType::kInt64);
-  int64_t* next = index.data<int64_t>();
-  for (size_t u = 0; u + 1 < output.offsets.size(); ++u) {
-    const int64_t begin = input.offsets[u];
-    const int64_t end = input.offsets[u + 1];
-    for (int64_t t = 0; t < output.length(static_cast<int64_t>(u)); ++t) {
-      for (int64_t k = 0; k < conv.kernel; ++k) {
-        const int64_t row = begin + t * conv.stride - conv.padding + k;
-        *next++ = row >= begin && row < end ? row : input.total();
-      }
-    }
-  }
-  return index;
-}
-
 }  // namespace
 
 GatedConv1d::GatedConv1d(const Scope& scope, const Config& config, int64_t size)
@@ -136,7 +117,7 @@ Adapter::Output Adapter::operator()(const Tensor& x, const Layout& layout,
                                                            conv, layers_so_far);
       }
     } else {
-      windows.rows = windows_of(output.layout, shorter, conv).to(x.device());
+      windows.rows = window_rows(output.layout, shorter, conv).to(x.device());
       shorter = shorter.to(x.device());
     }
     windows.output_offsets = shorter.offsets_tensor;

@@ -54,4 +54,21 @@ void Layout::set_valid(const Tensor& rows) {
   }
 }
 
+Tensor window_rows(const Layout& input, const Layout& output,
+                   const ops::cuda_operators::Conv& conv) {
+  Tensor index = Tensor::empty({output.total() * conv.kernel}, DType::kInt64);
+  int64_t* next = index.data<int64_t>();
+  for (int64_t u = 0; u < output.utterances(); ++u) {
+    const int64_t begin = input.offsets[static_cast<size_t>(u)];
+    const int64_t end = begin + input.length(u);
+    for (int64_t t = 0; t < output.length(u); ++t) {
+      for (int64_t k = 0; k < conv.kernel; ++k) {
+        const int64_t row = begin + t * conv.stride - conv.padding + k * conv.dilation;
+        *next++ = row >= begin && row < end ? row : input.total();
+      }
+    }
+  }
+  return index;
+}
+
 }  // namespace w2vbert

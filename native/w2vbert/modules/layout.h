@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/torch/tensor.h"
 
 namespace w2vbert {
@@ -40,5 +41,10 @@ struct Layout {
  private:
   std::vector<int64_t> valid_lengths_;  // counted where the marks were set; empty without any
 };
+
+// For every output row of a convolution over time its input rows, one after the other: int64
+// [output.total() * kernel]. A row of the padding is input.total().
+Tensor window_rows(const Layout& input, const Layout& output,
+                   const ops::cuda_operators::Conv& conv);
 
 }  // namespace w2vbert

@@ -8,23 +8,6 @@
 #include "w2vbert/torch/aten.h"
 
 namespace w2vbert {
-namespace {
-
-// The input rows of every output row, one after the other.
-std::vector<int64_t> windows_of(const Layout& input, const Layout& output, int64_t width,
-                                int64_t dilation) {
-  std::vector<int64_t> rows;
-  rows.reserve(static_cast<size_t>(output.total() * width));
-  for (int64_t u = 0; u < output.utterances(); ++u) {
-    const int64_t begin = input.offsets[static_cast<size_t>(u)];
-    for (int64_t t = 0; t < output.length(u); ++t) {
-      for (int64_t k = 0; k < width; ++k) rows.push_back(begin + t + k * dilation);
-    }
-  }
-  return rows;
-}
-
-}  // namespace
 
 Tdnn::Tdnn(const Scope& scope, const Config& config) {
   for (size_t i = 0; i < config.tdnn_dim.size(); ++i) {
@@ -60,16 +43,16 @@ Tdnn::Output Tdnn::operator()(const Tensor& x, const Layout& layout) const {
     }
     Layout shorter = Layout::ragged(lengths);
     Tensor windows = output.hidden;
+    const ops::cuda_operators::Conv conv{layer.width, 1, layer.dilation, 0};
     if (on_device) {
-      const ops::cuda_operators::Conv conv{layer.width, 1, layer.dilation, 0};
       shorter.offsets_tensor = ops::cuda_operators::conv_offsets(before.offsets_tensor, conv);
       if (layer.width > 1) {
         windows = ops::cuda_operators::conv_windows(
             windows, before.offsets_tensor, shorter.offsets_tensor, shorter.total(), conv, false);
       }
     } else if (layer.width > 1) {
-      const Tensor rows = Tensor::of(windows_of(before, shorter, layer.width, layer.dilation));
-      windows = aten::reshape(aten::index_select(windows, 0, rows.to(x.device())),
+      const Tensor rows = window_rows(before, shorter, conv).to(x.device());
+      windows = aten::reshape(aten::index_select(windows, 0, rows),
                               {shorter.total(), layer.width * windows.size(1)});
     }
     output.layout = std::move(shorter);
