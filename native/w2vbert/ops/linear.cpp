@@ -157,9 +157,14 @@ Tensor cuda_rows(const LinearInput& input) {
 // Into memory of Tensor::empty, which a workspace can serve; ATen would allocate its own.
 Tensor cuda_product(const LinearInput& input, const LinearParameters& layer, bool with_bias) {
   const Tensor rows = cuda_rows(input);
-  const Tensor out = Tensor::empty(with_last(rows.shape(), layer.weight.size(0)), rows.dtype(),
-                                   rows.device());
-  return aten::linear_out(rows, matrix_of(layer.weight), with_bias ? layer.bias : Tensor(), out);
+  const int64_t width = layer.weight.size(0);
+  const Tensor out = Tensor::empty(with_last(rows.shape(), width), rows.dtype(), rows.device());
+  const auto matrix = [](const Tensor& x, int64_t columns) {
+    return x.dim() == 2 ? x : aten::reshape(x, {-1, columns});
+  };
+  aten::linear_out(matrix(rows, rows.size(-1)), matrix_of(layer.weight),
+                   with_bias ? layer.bias : Tensor(), matrix(out, width));
+  return out;
 }
 
 bool changes(const LinearOutput& output) {

@@ -126,8 +126,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return call("aten::linear", "", {{x}, {weight}, optional(bias)});
 }
 
-Tensor linear_out(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& out) {
-  return call("aten::linear", "out", {{x}, {weight}, optional(bias), {out}});
+void linear_out(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& out) {
+  call("aten::linear", "out", {{x}, {weight}, optional(bias), {out}});
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {

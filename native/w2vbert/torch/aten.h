@@ -32,8 +32,8 @@ std::vector<Tensor> call_many(const char* op, const char* overload,
 
 // x @ weight^T + bias; an undefined bias is none.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
-// The same into the memory of `out`, which is returned. Without gradients.
-Tensor linear_out(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& out);
+// The same of a matrix x, into the memory of `out`. Without gradients.
+void linear_out(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& out);
 // Over the last axis.
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
 Tensor matmul(const Tensor& a, const Tensor& b);
