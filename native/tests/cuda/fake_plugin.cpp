@@ -7,6 +7,7 @@ void connect(int (*)(const int64_t*, int64_t, int32_t, int32_t, AtenTensorOpaque
 
 const w2vbert::CudaRuntimeTable table = [] {
   w2vbert::CudaRuntimeTable with_one_function{};
+  with_one_function.version = w2vbert::CudaRuntimeTable::kVersion;
   with_one_function.connect = &connect;
   return with_one_function;
 }();

@@ -38,6 +38,11 @@ Idle& idle() {
 }  // namespace
 
 void use_cuda_runtime(const CudaRuntimeTable* table) {
+  if (table->version != CudaRuntimeTable::kVersion) {
+    throw std::runtime_error("the CUDA plug-in of w2vbert has version " +
+                             std::to_string(table->version) + " of its interface; expected " +
+                             std::to_string(CudaRuntimeTable::kVersion));
+  }
   table->connect(&DeviceMemory::serve_plugin);
   connected = table;
 }
@@ -64,7 +69,7 @@ CudaStream::~CudaStream() {
   idle().streams[device_.index].push_back(stream_);
 }
 
-void CudaStream::wait() const { check(runtime().wait(stream_)); }
+void CudaStream::wait() const { check(runtime().wait(device_.index, stream_)); }
 
 void CudaStream::copy(void* to, const void* from, int64_t bytes) const {
   check(runtime().copy(to, from, bytes, stream_));
@@ -79,7 +84,7 @@ CudaStream::Entered::~Entered() { runtime().leave_stream(guard_); }
 void wait_for(const Device& device) { check(runtime().wait_for_current(device.index)); }
 
 CudaGraph::~CudaGraph() {
-  if (graph_ != nullptr) runtime().destroy_graph(graph_);
+  if (graph_ != nullptr) runtime().destroy_graph(device_, graph_);
 }
 
 void CudaGraph::launch(const CudaStream& stream) const {
@@ -95,21 +100,19 @@ CudaGraph::Capture::~Capture() {
   if (ended_) return;
   void* graph = nullptr;
   runtime().end_capture(stream_.handle(), &graph);
-  if (graph != nullptr) runtime().destroy_graph(graph);
+  if (graph != nullptr) runtime().destroy_graph(stream_.device().index, graph);
 }
 
 void CudaGraph::Capture::end() {
   ended_ = true;
-  void* graph = nullptr;
-  check(runtime().end_capture(stream_.handle(), &graph));
-  if (graph_.graph_ != nullptr) runtime().destroy_graph(graph_.graph_);
-  graph_.graph_ = graph;
+  graph_.device_ = stream_.device().index;
+  check(runtime().end_capture(stream_.handle(), &graph_.graph_));
 }
 
-PinnedMemory::PinnedMemory(int64_t bytes) : bytes_(bytes) {
-  check(runtime().allocate_pinned(bytes, &memory_));
+PinnedMemory::PinnedMemory(const Device& device, int64_t bytes) : device_(device.index) {
+  check(runtime().allocate_pinned(device_, bytes, &memory_));
 }
 
-PinnedMemory::~PinnedMemory() { runtime().free_pinned(memory_); }
+PinnedMemory::~PinnedMemory() { runtime().free_pinned(device_, memory_); }
 
 }  // namespace w2vbert

@@ -12,8 +12,11 @@ struct AtenTensorOpaque;
 namespace w2vbert {
 
 // Functions return null, or why they failed: text that lives until the thread's next call. Streams
-// are CUstream, graphs CUgraphExec.
+// are CUstream, graphs CUgraphExec. Any change of this struct is a new version.
 struct CudaRuntimeTable {
+  static constexpr int32_t kVersion = 1;
+
+  int32_t version;
   // The plug-in's outputs come from `serve` where it serves (DeviceMemory::serve_plugin).
   void (*connect)(int (*serve)(const int64_t* shape, int64_t dimensions, int32_t dtype,
                                int32_t device_index, AtenTensorOpaque** result));
@@ -22,21 +25,22 @@ struct CudaRuntimeTable {
   // back.
   const char* (*enter_stream)(int32_t device, void* stream, void** guard);
   void (*leave_stream)(void* guard);
-  const char* (*wait)(void* stream);
+  const char* (*wait)(int32_t device, void* stream);
   // For LibTorch's current stream of this thread.
   const char* (*wait_for_current)(int32_t device);
   const char* (*begin_capture)(void* stream);
   // Ends the capture in any case.
   const char* (*end_capture)(void* stream, void** graph);
   const char* (*launch)(void* graph, void* stream);
-  void (*destroy_graph)(void* graph);
-  const char* (*allocate_pinned)(int64_t bytes, void** memory);
-  void (*free_pinned)(void* memory);
-  // Between pinned memory and the device's, in the order of the stream.
+  void (*destroy_graph)(int32_t device, void* graph);
+  const char* (*allocate_pinned)(int32_t device, int64_t bytes, void** memory);
+  void (*free_pinned)(int32_t device, void* memory);
+  // Between pinned memory and the device's, or within the latter, in the order of the stream.
   const char* (*copy)(void* to, const void* from, int64_t bytes, void* stream);
 };
 
-// Connects this library with a plug-in; for the rest of the process.
+// Connects this library with a plug-in, for the rest of the process. Throws std::runtime_error if
+// it is of another version.
 void use_cuda_runtime(const CudaRuntimeTable* table);
 
 // A stream of CUDA, which work is put into by the thread that has entered it. Streams are not
@@ -55,7 +59,7 @@ class CudaStream {
   void* handle() const { return stream_; }
   // Until all of its work is done.
   void wait() const;
-  // Between PinnedMemory and the device; the host does not wait.
+  // Between PinnedMemory and the device, or within it; the host does not wait.
   void copy(void* to, const void* from, int64_t bytes) const;
 
   // While one of these lives, the stream is LibTorch's on this thread.
@@ -88,8 +92,8 @@ class CudaGraph {
   CudaGraph(const CudaGraph&) = delete;
   CudaGraph& operator=(const CudaGraph&) = delete;
 
-  // Captures what `body` puts into the stream, which this thread has entered, and which does not
-  // run yet. What `body` throws is thrown on.
+  // Captures, once, what `body` puts into the stream, which this thread has entered, and which does
+  // not run yet. What `body` throws is thrown on.
   template <typename Body>
   void capture(const CudaStream& stream, const Body& body) {
     Capture capture(*this, stream);
@@ -114,22 +118,23 @@ class CudaGraph {
   };
 
   void* graph_ = nullptr;
+  int32_t device_ = 0;
 };
 
 // Memory of the host for copies that the device makes by itself.
 class PinnedMemory {
  public:
-  explicit PinnedMemory(int64_t bytes);
+  // For copies to and from `device`.
+  PinnedMemory(const Device& device, int64_t bytes);
   ~PinnedMemory();
   PinnedMemory(const PinnedMemory&) = delete;
   PinnedMemory& operator=(const PinnedMemory&) = delete;
 
   char* data() const { return static_cast<char*>(memory_); }
-  int64_t size() const { return bytes_; }
 
  private:
   void* memory_ = nullptr;
-  int64_t bytes_;
+  int32_t device_;
 };
 
 }  // namespace w2vbert

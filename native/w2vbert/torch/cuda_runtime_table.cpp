@@ -33,8 +33,12 @@ const char* result_of(const char* function, cudaError_t error) {
   return told(std::string(function) + ": " + cudaGetErrorString(error));
 }
 
+// The plug-in's CUDA runtime is its own, and has its own idea of a thread's device; one that was
+// not told takes the first, and makes itself at home there.
+const char* use(int32_t device) { return result_of("cudaSetDevice", cudaSetDevice(device)); }
+
 const char* create_stream(int32_t device, void** stream) {
-  if (const char* error = result_of("cudaSetDevice", cudaSetDevice(device))) return error;
+  if (const char* error = use(device)) return error;
   cudaStream_t created = nullptr;
   const char* error = result_of("cudaStreamCreateWithFlags",
                                 cudaStreamCreateWithFlags(&created, cudaStreamNonBlocking));
@@ -47,9 +51,7 @@ const char* enter_stream(int32_t device, void* stream, void** guard) {
   if (aoti_torch_create_cuda_stream_guard(stream, device, &entered) != 0) {
     return told("LibTorch could not use a stream of device " + std::to_string(device));
   }
-  // The plug-in's CUDA runtime is its own, and has its own idea of the current device.
-  const char* error = result_of("cudaSetDevice", cudaSetDevice(device));
-  if (error != nullptr) {
+  if (const char* error = use(device)) {
     aoti_torch_delete_cuda_stream_guard(entered);
     return error;
   }
@@ -63,7 +65,8 @@ void leave_stream(void* guard) {
 
 cudaStream_t of(void* stream) { return static_cast<cudaStream_t>(stream); }
 
-const char* wait(void* stream) {
+const char* wait(int32_t device, void* stream) {
+  if (const char* error = use(device)) return error;
   return result_of("cudaStreamSynchronize", cudaStreamSynchronize(of(stream)));
 }
 
@@ -72,8 +75,7 @@ const char* wait_for_current(int32_t device) {
   if (aoti_torch_get_current_cuda_stream(device, &stream) != 0) {
     return told("LibTorch has no stream of device " + std::to_string(device));
   }
-  if (const char* error = result_of("cudaSetDevice", cudaSetDevice(device))) return error;
-  return wait(stream);
+  return wait(device, stream);
 }
 
 const char* begin_capture(void* stream) {
@@ -101,13 +103,18 @@ const char* launch(void* graph, void* stream) {
                    cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), of(stream)));
 }
 
-void destroy_graph(void* graph) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)); }
+void destroy_graph(int32_t device, void* graph) {
+  if (use(device) == nullptr) cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
+}
 
-const char* allocate_pinned(int64_t bytes, void** memory) {
+const char* allocate_pinned(int32_t device, int64_t bytes, void** memory) {
+  if (const char* error = use(device)) return error;
   return result_of("cudaMallocHost", cudaMallocHost(memory, static_cast<size_t>(bytes)));
 }
 
-void free_pinned(void* memory) { cudaFreeHost(memory); }
+void free_pinned(int32_t device, void* memory) {
+  if (use(device) == nullptr) cudaFreeHost(memory);
+}
 
 const char* copy(void* to, const void* from, int64_t bytes, void* stream) {
   return result_of("cudaMemcpyAsync", cudaMemcpyAsync(to, from, static_cast<size_t>(bytes),
@@ -117,7 +124,8 @@ const char* copy(void* to, const void* from, int64_t bytes, void* stream) {
 }  // namespace
 
 const CudaRuntimeTable& cuda_runtime_table() {
-  static const CudaRuntimeTable table{&CudaDevice::serve_empty_by,
+  static const CudaRuntimeTable table{CudaRuntimeTable::kVersion,
+                                      &CudaDevice::serve_empty_by,
                                       &create_stream,
                                       &enter_stream,
                                       &leave_stream,

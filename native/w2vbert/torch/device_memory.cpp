@@ -22,7 +22,7 @@ int64_t bytes_of(const Shape& shape, DType dtype) {
 
 void MemoryBudget::take(int64_t bytes) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (limited() && bytes > limit_ - used_) {
+  if (limit_ > 0 && bytes > limit_ - used_) {
     throw std::runtime_error("the model's limit of " + std::to_string(limit_) +
                              " bytes of the device's memory is reached: " + std::to_string(used_) +
                              " are in use, and " + std::to_string(bytes) + " more are needed");

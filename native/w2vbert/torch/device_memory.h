@@ -19,7 +19,6 @@ class MemoryBudget {
   // 0: no limit.
   explicit MemoryBudget(int64_t limit) : limit_(limit) {}
 
-  bool limited() const { return limit_ > 0; }
   // Throws std::runtime_error, which names the limit, if they would be too many.
   void take(int64_t bytes);
   void give_back(int64_t bytes);
