@@ -31,13 +31,14 @@ Tensor RelativePositionTables::get(int64_t longest, int64_t size, const Device& 
   };
   if (longest > kLongest) return make(longest);
   const std::lock_guard<std::mutex> lock(mutex_);
-  int64_t length = table_.defined() ? (table_.size(0) + 1) / 2 : 0;
+  int64_t length = tables_.empty() ? 0 : (tables_.back().size(0) + 1) / 2;
   if (length < longest) {
     for (length = 64; length < longest;) length *= 2;
-    table_ = make(length);
+    const Tensor table = make(length);
     if (device.cuda) wait_for(device);  // other streams read it, too
+    tables_.push_back(table);
   }
-  return aten::narrow(table_, 0, length - longest, 2 * longest - 1);
+  return aten::narrow(tables_.back(), 0, length - longest, 2 * longest - 1);
 }
 
 SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t size,

@@ -22,11 +22,13 @@ class RelativePositionTables {
   // `longest` is at least 1.
   Tensor get(int64_t longest, int64_t size, const Device& device, DType dtype);
 
-  static constexpr int64_t kLongest = 2048;
+  static constexpr int64_t kLongest = 4096;
 
  private:
   std::mutex mutex_;
-  Tensor table_;  // of the longest so far
+  // Each for at least twice the length of the one before. None is given up: a device may still have
+  // to read what a call has already left behind.
+  std::vector<Tensor> tables_;
 };
 
 struct SelfAttention {

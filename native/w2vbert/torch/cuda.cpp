@@ -62,6 +62,13 @@ CUstream_st* CudaDevice::stream() const {
   return static_cast<CUstream_st*>(stream);
 }
 
+void CudaDevice::wait() const {
+  const cudaError_t error = cudaStreamSynchronize(stream());
+  if (error != cudaSuccess) {
+    throw std::runtime_error(std::string("cudaStreamSynchronize: ") + cudaGetErrorString(error));
+  }
+}
+
 void CudaDevice::serve_empty_by(Serve serve) { serve_empty = serve; }
 
 Tensor CudaDevice::empty(const Shape& shape, DType dtype) const {

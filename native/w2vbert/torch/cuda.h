@@ -26,6 +26,8 @@ class CudaDevice {
 
   // LibTorch's current stream.
   CUstream_st* stream() const;
+  // Until that stream's work is done. Throws std::runtime_error if it failed.
+  void wait() const;
   // Uninitialised memory: from what serves this thread (torch/device_memory.h), or from LibTorch's
   // caching allocator.
   Tensor empty(const Shape& shape, DType dtype) const;

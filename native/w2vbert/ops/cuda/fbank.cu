@@ -49,6 +49,7 @@ FbankTables device_tables(const CudaDevice& device, int64_t num_mel_bins, int64_
     own =
         memory.insert(memory.end(), {sampling_rate, copy(doubles.data(), {count}, DType::kFloat64),
                                      copy(filters.data(), {num_mel_bins, 3}, DType::kInt32)});
+    device.wait();  // other streams read them, too
   }
   return w2vbert::cuda::fbank_tables(num_mel_bins, data<double>(own->doubles),
                                      static_cast<const FbankFilter*>(own->filters.raw_data()));
