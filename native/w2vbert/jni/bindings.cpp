@@ -280,6 +280,11 @@ DeviceRequest device_request(const std::string& text) {
                         options.at("warm_up")};
   request.cuda.sessions = options.at("sessions");
   request.cuda.graph_frames = options.at("graph_frames").get<std::vector<int64_t>>();
+  if (!request.cuda.graph_frames.empty() && request.cuda.graph_frames.back() > kMostGraphFrames) {
+    throw std::invalid_argument("a graph for " + std::to_string(request.cuda.graph_frames.back()) +
+                                " frames is asked for; expected at most " +
+                                std::to_string(kMostGraphFrames));
+  }
   request.cuda.stream = reinterpret_cast<void*>(options.at("stream").get<int64_t>());
   return request;
 }
@@ -628,10 +633,11 @@ std::shared_ptr<NativeTraining> NativeTraining::create(const NativeModel& model,
       }
       parameters.emplace_back(name, matrix.values);
     }
-    if (shared->sessions != nullptr) shared->sessions->give_up_graphs();
-    return std::make_shared<NativeTraining>(std::make_shared<Impl>(
+    auto training = std::make_shared<NativeTraining>(std::make_shared<Impl>(
         Impl{shared, ModelTraining(shared->model_class, shared->model->base().config(), parameters,
                                    training_options(options_json))}));
+    if (shared->sessions != nullptr) shared->sessions->give_up_graphs();
+    return training;
   });
 }
 
@@ -641,11 +647,23 @@ std::shared_ptr<NativeModel> NativeTraining::model() const {
 
 namespace {
 
-// Until the parameters are as calls of the model, on other streams, may read them.
-void settle(const NativeModel::Impl& model) {
-  const Device device = model.model->base().device();
-  if (device.cuda) wait_for(device);
-}
+// At its end the parameters are as calls of the model, on other streams, may read them.
+class Settling {
+ public:
+  explicit Settling(const NativeModel::Impl& model) : device_(model.model->base().device()) {}
+  ~Settling() {
+    try {
+      if (device_.cuda) wait_for(device_);
+    } catch (const std::runtime_error&) {
+      // The device has failed, as every later call will tell.
+    }
+  }
+  Settling(const Settling&) = delete;
+  Settling& operator=(const Settling&) = delete;
+
+ private:
+  const Device device_;
+};
 
 }  // namespace
 
@@ -667,8 +685,8 @@ void NativeTraining::reseed(int64_t seed) {
 
 bool NativeTraining::step(double learning_rate, double* gradient_norm) {
   return training([&] {
+    const Settling settling(*impl_->model);
     const ModelTraining::Step step = impl_->training.step(learning_rate);
-    settle(*impl_->model);
     *gradient_norm = step.gradient_norm;
     return step.applied;
   });
@@ -684,8 +702,8 @@ std::shared_ptr<NativeTensor> NativeTraining::gradient(const std::string& name) 
 
 void NativeTraining::use_average(bool on) {
   guarded([&] {
+    const Settling settling(*impl_->model);
     impl_->training.use_average(on);
-    settle(*impl_->model);
   });
 }
 
@@ -695,8 +713,8 @@ void NativeTraining::save_state(const std::string& path) const {
 
 void NativeTraining::load_state(const std::string& path) {
   guarded([&] {
+    const Settling settling(*impl_->model);
     impl_->training.load_state(path);
-    settle(*impl_->model);
   });
 }
 

@@ -66,6 +66,20 @@ struct Recorded {
   std::vector<Tensor> others;  // see DeviceMemory::others
 };
 
+// What has failed is left alone for so many calls, before it is tried again: memory may be there
+// then.
+constexpr int kCallsAfterFailure = 64;
+
+class Failures {
+ public:
+  void note() { calls_left_ = kCallsAfterFailure; }
+  // To be asked once in a call.
+  bool try_again() { return calls_left_ == 0 || --calls_left_ == 0; }
+
+ private:
+  int calls_left_ = 0;
+};
+
 void check_rows(int64_t rows, int64_t expected) {
   if (rows != expected) {
     throw std::runtime_error("the model makes " + std::to_string(rows) +
@@ -87,38 +101,43 @@ class CudaSessions::Session {
   Session(const Device& device, void* stream, std::shared_ptr<MemoryBudget> budget)
       : stream_(stream == nullptr ? std::make_unique<CudaStream>(device)
                                   : std::make_unique<CudaStream>(device, stream)),
+        recording_stream_(device),
         budget_(std::move(budget)) {}
 
   const CudaStream& stream() const { return *stream_; }
   int64_t graphs() const { return graph_count_; }
 
-  void drop_graphs() {
-    if (!graphs_.empty()) stream_->wait();
+  // No call is under way.
+  void drop_graphs() noexcept {
+    try {
+      if (graph_count_ > 0) stream_->wait();
+    } catch (const std::runtime_error&) {
+      // The device has failed: nothing will run on it any more.
+    }
     graphs_.clear();
     graph_count_ = 0;
     arena_ = Tensor();
   }
 
   // Memory of the host, from where put() copies to the device, for at least so many bytes. Null if
-  // there is none: then `problem` says why, the first time.
+  // there is none: then `problem` says why.
   char* stage(int64_t bytes, std::string& problem) {
-    if (bytes >= too_much_input_) return nullptr;
-    if (!input_.defined() || input_.numel() < bytes) {
-      drop_graphs();  // they read the memory that goes
-      input_ = Tensor();
-      try {
-        pinned_ = std::make_unique<PinnedMemory>(bytes);
-        std::memset(pinned_->data(), 0, static_cast<size_t>(bytes));
-        DeviceMemory memory(stream_->device(), budget_);
-        const DeviceMemory::Use use(&memory);
-        input_ = Tensor::zeros({bytes}, DType::kUInt8, stream_->device());
-      } catch (const std::runtime_error& e) {
-        problem = e.what();
-        too_much_input_ = bytes;
-        return nullptr;
-      }
+    if (input_.defined() && input_.numel() >= bytes) return pinned_->data();
+    if (!no_input_.try_again()) return nullptr;
+    drop_graphs();  // they read the memory that goes
+    input_ = Tensor();
+    try {
+      pinned_ = std::make_unique<PinnedMemory>(stream_->device(), bytes);
+      std::memset(pinned_->data(), 0, static_cast<size_t>(bytes));
+      DeviceMemory memory(stream_->device(), budget_);
+      const DeviceMemory::Use use(&memory);
+      input_ = Tensor::zeros({bytes}, DType::kUInt8, stream_->device());
+      return pinned_->data();
+    } catch (const std::runtime_error& e) {
+      problem = e.what();
+      no_input_.note();
+      return nullptr;
     }
-    return pinned_->data();
   }
 
   void put(int64_t bytes) const { stream_->copy(input_.raw_data(), pinned_->data(), bytes); }
@@ -143,54 +162,65 @@ class CudaSessions::Session {
     return copy;
   }
 
-  // The graph, which is captured if there is none. Null if it cannot be: then `problem` says why,
-  // the first time. The input has been put.
+  // The graph, which is captured if there is none. Null if it cannot be: then `problem` says why.
+  // The input has been put.
   const Recorded* recorded(const GraphKey& key, const Body& body, std::string& problem) {
     const auto known = graphs_.find(key);
     if (known != graphs_.end()) return known->second.get();
-    std::unique_ptr<Recorded> made;
+    if (!failures_[key].try_again()) return nullptr;
     try {
-      made = record(body);
+      std::unique_ptr<Recorded> made = record(body);
       ++graph_count_;
+      return (graphs_[key] = std::move(made)).get();
     } catch (const std::exception& e) {
       problem = e.what();
+      failures_[key].note();
+      return nullptr;
     }
-    return (graphs_[key] = std::move(made)).get();
   }
 
  private:
+  // On a stream of our own: what a caller puts into theirs meanwhile is no part of the graph, and
+  // memory that operators take for themselves is not that of calls.
   std::unique_ptr<Recorded> record(const Body& body) {
-    // Once without: it sets up the libraries, and tells the size of the workspace.
-    int64_t size = 0;
-    {
-      DeviceMemory memory(stream_->device(), budget_);
-      const DeviceMemory::Use use(&memory);
-      body(*this);
-      stream_->wait();
-      size = memory.size();
-    }
+    const Device device = stream_->device();
+    stream_->wait();  // the input is there
+    const CudaStream::Entered entered(recording_stream_);
+    compute(body);  // makes what is made once, such as the libraries' own workspaces
+    const int64_t size = compute(body);
     if (!arena_.defined() || arena_.numel() < size) {
       drop_graphs();
-      DeviceMemory memory(stream_->device(), budget_);
+      DeviceMemory memory(device, budget_);
       const DeviceMemory::Use use(&memory);
-      arena_ = Tensor::empty({size}, DType::kUInt8, stream_->device());
+      arena_ = Tensor::empty({size}, DType::kUInt8, device);
     }
     auto made = std::make_unique<Recorded>();
     DeviceMemory memory(arena_);
     const DeviceMemory::Use use(&memory);
-    made->graph.capture(*stream_, [&] { made->results = body(*this); });
+    made->graph.capture(recording_stream_, [&] { made->results = body(*this); });
     made->others = memory.others();
     return made;
   }
 
+  // Without capturing. Returns the size of the workspace that would have done.
+  int64_t compute(const Body& body) const {
+    DeviceMemory memory(stream_->device(), budget_);
+    const DeviceMemory::Use use(&memory);
+    body(*this);
+    recording_stream_.wait();
+    return memory.size();
+  }
+
   const std::unique_ptr<CudaStream> stream_;
+  const CudaStream recording_stream_;
   const std::shared_ptr<MemoryBudget> budget_;
   std::unique_ptr<PinnedMemory> pinned_;
-  Tensor input_;                                                  // uint8
-  int64_t too_much_input_ = std::numeric_limits<int64_t>::max();  // bytes
+  Tensor input_;  // uint8
   Tensor arena_;  // uint8: the workspace of all graphs, of which one runs at a time
-  std::map<GraphKey, std::unique_ptr<Recorded>> graphs_;  // null: it could not be captured
+  std::map<GraphKey, std::unique_ptr<Recorded>> graphs_;
   std::atomic<int64_t> graph_count_{0};
+  std::map<GraphKey, Failures> failures_;  // of captures
+  Failures no_input_;
 };
 
 // A session in the hands of a call, whose thread has entered its stream.
@@ -230,6 +260,7 @@ class CudaSessions::Lease {
 CudaSessions::CudaSessions(const PretrainedModel& model, CudaOptions options,
                            std::shared_ptr<MemoryBudget> budget)
     : model_(model), options_(std::move(options)), budget_(std::move(budget)) {
+  idle_.reserve(static_cast<size_t>(options_.sessions));
   if (options_.graph_frames.empty()) return;
   const int64_t most = options_.graph_frames.back();
   room_ = kData + kFloatSize * std::max(most * model_.base().config().feature_projection_input_dim,
@@ -254,26 +285,22 @@ CudaSessions::Session* CudaSessions::take() {
   return session;
 }
 
-void CudaSessions::give_back(Session* session) {
+void CudaSessions::give_back(Session* session) noexcept {
+  if (gave_up_) session->drop_graphs();
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (gave_up_) session->drop_graphs();
     idle_.push_back(session);
   }
   returned_.notify_one();
 }
 
 int64_t CudaSessions::bucket(int64_t frames) const {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (gave_up_) return 0;
-  }
   const Config& config = model_.base().config();
   const std::vector<int64_t>& all = options_.graph_frames;
   const auto found = std::lower_bound(all.begin(), all.end(), frames);
   // What is too short is refused where its length is known on the host.
   const bool enough = frames > 0 && config.conv_output_length(frames) >= model_.least_rows();
-  return found == all.end() || !enough ? 0 : *found;
+  return gave_up_ || found == all.end() || !enough ? 0 : *found;
 }
 
 int64_t CudaSessions::bucket(const ModelInput& input, const Encoder::Request& request) const {
@@ -289,6 +316,7 @@ int64_t CudaSessions::bucket(const ModelInput& input, const Encoder::Request& re
 }
 
 void CudaSessions::note(const std::string& problem) {
+  if (problem.empty()) return;
   const std::lock_guard<std::mutex> lock(mutex_);
   if (problem_.empty()) problem_ = problem;
 }
@@ -369,7 +397,11 @@ bool CudaSessions::replay(Session& session, int64_t bucket, const FeatureExtract
   const Recorded* const recorded = session.recorded(speech_key(extractor, bucket), body, problem);
   note(problem);
   if (recorded == nullptr) return false;
-  if (path == nullptr) return true;
+  if (path == nullptr) {
+    recorded->graph.launch(session.stream());
+    session.stream().wait();
+    return true;
+  }
   check_rows(recorded->results.output_rows(config, offsets[1]), frames);
   recorded->graph.launch(session.stream());
   const char* const best =
@@ -462,8 +494,8 @@ void CudaSessions::warm_up() {
 }
 
 void CudaSessions::give_up_graphs() {
-  const std::lock_guard<std::mutex> lock(mutex_);
   gave_up_ = true;
+  const std::lock_guard<std::mutex> lock(mutex_);
   for (Session* const session : idle_) session->drop_graphs();
 }
 

@@ -2,6 +2,7 @@
 // a workspace and captured graphs of its own, so that they do not wait for each other.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -18,22 +19,27 @@ namespace w2vbert {
 
 struct CudaOptions {
   int64_t sessions = 2;  // at least 1, and 1 with a stream of the caller's
-  // Input lengths in frames, ascending, up to which single utterances replay graphs.
+  // Input lengths in frames, ascending, of at most kMostGraphFrames, up to which single utterances
+  // replay graphs.
   std::vector<int64_t> graph_frames;
   void* stream = nullptr;  // CUstream, which the caller keeps; null: streams of our own
 };
+
+// What a session keeps is in proportion to its longest graph.
+constexpr int64_t kMostGraphFrames = 3000;
 
 // An utterance of a call that may replay a graph is computed as one of the shortest length in
 // graph_frames that holds it: the graph's kernels get the place of its end from the device, and
 // what lies behind it does not change its rows. The first such call of a session computes without a
 // graph what it then captures; later ones copy their input, launch, and copy the result. Where a
-// graph cannot be captured, calls are computed without, and state() tells why.
+// graph cannot be captured, calls are computed without, state() tells why, and it is tried again
+// later.
 class CudaSessions {
  public:
   struct State {
     int64_t sessions = 0;  // that have been opened
     int64_t graphs = 0;    // that are captured
-    int64_t memory = 0;    // bytes of the device's, of parameters, too
+    int64_t memory = 0;    // bytes of the device's that `budget` counts
     std::string problem;   // of the first capture that failed; empty if none did
   };
 
@@ -61,7 +67,7 @@ class CudaSessions {
   // Captures every graph of every session: for features, and if the model has tokens for samples,
   // too, with the extractor's default options, where their features fit the model.
   void warm_up();
-  // From now on nothing is captured or replayed: parameters are about to change.
+  // Calls that come from now on neither capture nor replay: parameters are about to change.
   void give_up_graphs();
 
   State state() const;
@@ -71,7 +77,7 @@ class CudaSessions {
   class Lease;
 
   Session* take();
-  void give_back(Session* session);
+  void give_back(Session* session) noexcept;
   // The length whose graph computes an utterance of so many frames; 0 if none does.
   int64_t bucket(int64_t frames) const;
   // The same for the whole input of a call.
@@ -98,7 +104,7 @@ class CudaSessions {
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<Session*> idle_;
   std::string problem_;
-  bool gave_up_ = false;
+  std::atomic<bool> gave_up_{false};
 };
 
 }  // namespace w2vbert
