@@ -19,7 +19,8 @@ import java.util.stream.IntStream;
  * }</pre>
  *
  * <p>All but the name is about CUDA devices and has its default on the CPU; whatever else is asked
- * for there is refused. No option changes a result.
+ * for there is refused. No option changes a result but in its last bits: within a graph products
+ * have more rows, and may be summed in another order.
  *
  * @param name {@code cpu}, {@code cuda} (the first device) or {@code cuda:1}
  * @param sessions calls that the model computes at the same time
@@ -27,7 +28,7 @@ import java.util.stream.IntStream;
  *     graphs, ascending; empty for none
  * @param warmUp whether all graphs are captured when the model is opened
  * @param memoryLimit bytes of the device's memory that the model may take, or 0 for no limit
- * @param stream the caller's own, to which all work of the model goes; or null
+ * @param stream the caller's own, in which calls compute; or null
  */
 public record DeviceOptions(
     String name,
@@ -52,6 +53,9 @@ public record DeviceOptions(
 
   /** On the CPU. */
   public static final DeviceOptions CPU = of("cpu");
+
+  /** The longest graph, in frames: a minute with the extractor's usual 50 frames per second. */
+  public static final int MAX_GRAPH_FRAMES = 3000;
 
   /** Handles that CUDA gives a meaning of their own: of the default stream, in its two kinds. */
   private static final long LAST_DEFAULT_STREAM = 2;
@@ -81,6 +85,10 @@ public record DeviceOptions(
             "graphBuckets is " + graphBuckets + "; expected ascending numbers of at least 1");
       }
       longest = frames;
+    }
+    if (longest > MAX_GRAPH_FRAMES) {
+      throw new IllegalArgumentException(
+          "graphBuckets is " + graphBuckets + "; expected at most " + MAX_GRAPH_FRAMES + " frames");
     }
     if (memoryLimit < 0) {
       throw new IllegalArgumentException(
@@ -139,7 +147,9 @@ public record DeviceOptions(
    * These options with another number of calls that the model computes at the same time. Each has a
    * session, with a stream, a workspace and graphs of its own; further calls wait in line. The
    * calls of such a model do not count against {@code w2vbert.concurrency}. More sessions keep the
-   * device busy while others wait for the host, and take more of its memory.
+   * device busy while others wait for the host, and take more of its memory: LibTorch keeps what a
+   * session has freed for that session, and cuBLAS keeps a workspace (32 MiB on a Hopper GPU) for
+   * every session that a thread has computed in, so that few threads should call.
    *
    * @param count 1 to {@link #MAX_SESSIONS}
    * @throws IllegalArgumentException if it is out of range, or not 1 where there is a stream
@@ -156,7 +166,8 @@ public record DeviceOptions(
    * its first use in a session the time to capture it, unless there is {@link #withWarmUp}.
    *
    * @param frames lengths in input frames, as {@link RaggedFeatures#lengths} has them (50 per
-   *     second with the usual extractor), at least 1 and ascending; none for no graphs
+   *     second with the usual extractor), ascending from 1 to {@link #MAX_GRAPH_FRAMES}; none
+   *     for no graphs
    * @throws IllegalArgumentException if they are not
    */
   public DeviceOptions withGraphBuckets(int... frames) {
@@ -180,10 +191,11 @@ public record DeviceOptions(
   }
 
   /**
-   * These options with a limit of the device's memory that the model may take: for its parameters,
-   * workspaces and what calls compute. A call that would need more throws {@link W2vBertException},
-   * which names the limit, and the model can be used again; so does opening a model whose
-   * parameters need more. CUDA's context and libraries take memory beside it.
+   * These options with a limit of the device's memory that the model may hold at a time: for its
+   * parameters, workspaces, and what is computed and not closed. A call that would need more throws
+   * {@link W2vBertException}, which names the limit, and the model can be used again; so does
+   * opening a model whose parameters need more. Beside it are CUDA's context and libraries, and
+   * what LibTorch keeps for later calls of what has been freed.
    *
    * @param bytes or 0 for no limit but the device's own
    * @throws IllegalArgumentException if it is negative
@@ -193,8 +205,9 @@ public record DeviceOptions(
   }
 
   /**
-   * These options, but all work of the model goes to the caller's own stream, in the order of the
-   * calls, behind what is in it; calls return when their results are there all the same. The model
+   * These options, but calls of the model compute in the caller's own stream, in the order of the
+   * calls, behind what is in it; they return when their results are there all the same. Loading,
+   * training, capturing graphs and reading results use other streams. The model
    * then has one session, which a number of sessions other than the default must agree with. A
    * model keeps the stream: one that is closed meanwhile is freed when the last such model is
    * closed, too. One made elsewhere ({@link CudaStream#of}) must be valid until then.

@@ -64,6 +64,16 @@ class DeviceOptionsTest {
   }
 
   @Test
+  void bucketsLongerThanAMinuteAreRefused() {
+    assertEquals(
+        List.of(100, DeviceOptions.MAX_GRAPH_FRAMES),
+        GPU.withGraphBuckets(100, DeviceOptions.MAX_GRAPH_FRAMES).graphBuckets());
+    assertEquals(
+        "graphBuckets is [100, 3001]; expected at most 3000 frames",
+        refusal(() -> GPU.withGraphBuckets(100, 3001)));
+  }
+
+  @Test
   void aNegativeLimitIsRefused() {
     assertEquals(
         "memoryLimit is -1; expected a number of bytes, or 0 for no limit",
