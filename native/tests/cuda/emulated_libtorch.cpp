@@ -1,5 +1,6 @@
 #include "cuda/emulated_libtorch.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <new>
@@ -181,6 +182,7 @@ namespace {
 
 std::atomic<int64_t> wait_count{0};
 std::atomic<int64_t> allocation_count{0};
+std::atomic<int64_t> captured_allocation_count{0};
 std::atomic<int64_t> largest_allocation{-1};
 
 char* impl_of(const Tensor& tensor) { return *reinterpret_cast<char**>(tensor.handle()); }
@@ -256,7 +258,6 @@ uint64_t on_host(const char* op, char kind, uint64_t value) {
 template <typename Op>
 void run_on_host(uint64_t* stack, uint64_t arguments, uint64_t) {
   const std::string name = std::string("aten::") + Op::kName;
-  if (name.rfind("aten::empty", 0) == 0) ++allocation_count;
   std::vector<StableIValue> host(arguments);
   for (size_t i = 0; i < arguments; ++i) {
     host[i] = on_host(name.c_str(), Op::kArguments[i], stack[i]);
@@ -266,6 +267,10 @@ void run_on_host(uint64_t* stack, uint64_t arguments, uint64_t) {
   }
   const Tensor result = Tensor::adopt(reinterpret_cast<AtenTensorHandle>(host[0]));
   check_memory(result);
+  if (name.rfind("aten::empty", 0) == 0 && result.numel() > 0) {
+    ++allocation_count;
+    if (stream::capturing()) ++captured_allocation_count;
+  }
   set_device(result, kCuda);
   stack[0] = give(result);
 }
@@ -452,6 +457,11 @@ void fall_back(void*, const OperatorHandle& op, uint64_t, Stack* stack) {
   compute(op, stack);
   std::vector<Kept> results;
   for (const Value& value : *stack) results.push_back(keep(name, value));
+  const bool in_place = std::any_of(arguments.begin(), arguments.end(), [&](const Kept& kept) {
+    return kept.tensor.defined() && !results.empty() &&
+           kept.tensor.raw_data() == results[0].tensor.raw_data();
+  });
+  if (!in_place) ++captured_allocation_count;
   stream::capture(stream::current_stream(), [op, arguments, results] {
     Stack values;
     for (const Kept& kept : arguments) values.push_back(again(kept));
@@ -519,6 +529,8 @@ void install() {
 int64_t waits() { return wait_count + stream::stream_waits(); }
 
 int64_t allocations() { return allocation_count; }
+
+int64_t allocations_in_captures() { return captured_allocation_count; }
 
 void set_largest_allocation(int64_t bytes) { largest_allocation = bytes; }
 

@@ -18,6 +18,8 @@ int64_t waits();
 
 // Allocations on the device, and operators that may make some.
 int64_t allocations();
+// Those made while a stream was captured: a graph that uses such memory must hold it.
+int64_t allocations_in_captures();
 
 // From now on allocations of more bytes fail as where memory is exhausted; -1: none does.
 void set_largest_allocation(int64_t bytes);

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -23,7 +25,8 @@ thread_local CUstream_st* current = nullptr;
 thread_local CUstream_st* captured_here = nullptr;
 int64_t wait_count = 0;
 int64_t launch_count = 0;
-bool refusing = false;
+int64_t capture_limit = -1;
+std::map<CUstream_st*, int64_t> work_count;
 
 }  // namespace
 
@@ -34,7 +37,11 @@ CUstream_st* current_stream() { return current; }
 bool capturing() { return captured_here != nullptr; }
 
 bool capture(CUstream_st* stream, const std::function<void()>& work) {
+  ++work_count[stream];
   if (!capturing()) return false;
+  if (capture_limit >= 0 && static_cast<int64_t>(captured_here->work.size()) >= capture_limit) {
+    throw std::runtime_error("nothing more can be captured (emulated)");
+  }
   if (stream != captured_here) fail("work for a stream other than the captured one");
   captured_here->work.push_back(work);
   return true;
@@ -44,7 +51,9 @@ int64_t stream_waits() { return wait_count; }
 
 int64_t graph_launches() { return launch_count; }
 
-void refuse_captures(bool refuse) { refusing = refuse; }
+int64_t work_in(CUstream_st* stream) { return work_count[stream]; }
+
+void set_capture_limit(int64_t pieces) { capture_limit = pieces; }
 
 }  // namespace w2vbert::cuda::emulated
 
@@ -66,7 +75,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t) {
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-  if (refusing || capturing()) return cudaErrorStreamCaptureUnsupported;
+  if (capture_limit == 0 || capturing()) return cudaErrorStreamCaptureUnsupported;
   captured_here = stream;
   stream->work.clear();
   return cudaSuccess;
@@ -94,8 +103,9 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
   return cudaSuccess;
 }
 
-cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (capturing()) return cudaErrorStreamCaptureUnsupported;
+  ++work_count[stream];
   ++launch_count;
   for (const std::function<void()>& work : executable->work) work();
   return cudaSuccess;

@@ -25,7 +25,9 @@ bool capture(CUstream_st* stream, const std::function<void()>& work);
 int64_t stream_waits();
 // Launches of graphs.
 int64_t graph_launches();
-// From now on captures fail; or do not.
-void refuse_captures(bool refuse);
+// Work that was put into a stream.
+int64_t work_in(CUstream_st* stream);
+// From now on captures fail, and all that is captured after so many pieces of work; -1: none does.
+void set_capture_limit(int64_t pieces);
 
 }  // namespace w2vbert::cuda::emulated

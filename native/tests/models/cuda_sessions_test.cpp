@@ -74,6 +74,23 @@ TEST_F(CudaSessionsTest, GraphsReplayInBothHalfTypes) {
   }
 }
 
+TEST_F(CudaSessionsTest, ALongerGraphTakesTheWorkspaceOfShorterOnes) {
+  const RecordedCase recorded(case_folder("models", "ctc_repeats"));
+  const int64_t width = parse_config(recorded.config()).feature_projection_input_dim;
+  const auto plain = recorded.load("cuda", DType::kFloat32);
+  const auto model = recorded.load(device_json("cuda:0", {16, 48}, 1), DType::kFloat32);
+  const auto expect_graphs = [&](int64_t frames, int graphs) {
+    const Tensor features = random_features({frames}, width);
+    expect_same(*encode(*plain, features, {frames}, false),
+                *encode(*model, features, {frames}, false), std::to_string(frames) + " frames");
+    EXPECT_EQ(graphs, device_state(*model)["graphs"]) << frames;
+  };
+  expect_graphs(12, 1);
+  expect_graphs(40, 1);  // alone
+  expect_graphs(12, 2);
+  expect_graphs(40, 2);
+}
+
 TEST_F(CudaSessionsTest, OneResultOutlivesTheNext) {
   const RecordedCase recorded(case_folder("models", "ctc_repeats"));
   const int64_t width = parse_config(recorded.config()).feature_projection_input_dim;

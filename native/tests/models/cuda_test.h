@@ -48,8 +48,8 @@ const Device kDevice{true, 0};
 // A device as Java asks for it, by default without graphs.
 inline std::string device_json(const std::string& name,
                                const std::vector<int64_t>& graph_frames = {}, int64_t sessions = 2,
-                               int64_t memory_limit = 0, bool warm_up = false) {
-  return Json{{"device", name},       {"stream", 0},
+                               int64_t memory_limit = 0, bool warm_up = false, int64_t stream = 0) {
+  return Json{{"device", name},       {"stream", stream},
               {"sessions", sessions}, {"graph_frames", graph_frames},
               {"warm_up", warm_up},   {"memory_limit", memory_limit}}
       .dump();

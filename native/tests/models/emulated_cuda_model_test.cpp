@@ -9,6 +9,7 @@
 
 #include "cuda/emulated_libtorch.h"
 #include "cuda/emulated_stream.h"
+#include "cuda/runtime/cuda_runtime.h"
 #include "models/cuda_test.h"
 #include "w2vbert/io/checkpoint.h"
 #include "w2vbert/models/pretrained_model.h"
@@ -111,14 +112,50 @@ TEST_F(EmulatedCudaTest, WhatCannotBeCapturedIsComputedWithout) {
   const RecordedSpeech speech;
   const auto model = speech.load(DType::kFloat32, device_json("cuda:0", {speech.frames() + 3}, 1));
   const int64_t launches = cuda::emulated::graph_launches();
-  cuda::emulated::refuse_captures(true);
+  cuda::emulated::set_capture_limit(0);
   EXPECT_EQ(speech.expected(), speech.best_path(*model));
-  cuda::emulated::refuse_captures(false);
+  cuda::emulated::set_capture_limit(-1);
   EXPECT_EQ(speech.expected(), speech.best_path(*model));
   EXPECT_EQ(launches, cuda::emulated::graph_launches());
   EXPECT_EQ(0, device_state(*model)["graphs"]);
   EXPECT_EQ("cudaStreamBeginCapture: operation not permitted while a stream is captured",
             device_state(*model)["graphProblem"]);
+}
+
+TEST_F(EmulatedCudaTest, ACaptureThatFailsHalfwayIsTriedAgain) {
+  const RecordedSpeech speech;
+  const auto model = speech.load(DType::kFloat32, device_json("cuda:0", {speech.frames()}, 1));
+  cuda::emulated::set_capture_limit(5);
+  EXPECT_EQ(speech.expected(), speech.best_path(*model));
+  cuda::emulated::set_capture_limit(-1);
+  EXPECT_NE("", device_state(*model)["graphProblem"]);
+  for (int call = 0; call < 64; ++call) speech.best_path(*model, 400 + 160, 1);
+  EXPECT_EQ(1, device_state(*model)["graphs"]);
+  EXPECT_EQ(speech.expected(), speech.best_path(*model));
+}
+
+TEST_F(EmulatedCudaTest, AGraphOfFloatsTakesNoMemoryButItsWorkspace) {
+  const RecordedSpeech speech;
+  const auto model = speech.load(DType::kFloat32, device_json("cuda:0", {speech.frames() + 3}, 1));
+  const int64_t before = emulated_libtorch::allocations_in_captures();
+  speech.best_path(*model);
+  EXPECT_EQ(1, device_state(*model)["graphs"]);
+  EXPECT_EQ(before, emulated_libtorch::allocations_in_captures());
+}
+
+TEST_F(EmulatedCudaTest, ACallersStreamGetsTheWorkOfCallsAndNoCapture) {
+  cudaStream_t stream = nullptr;
+  ASSERT_EQ(cudaSuccess, cudaStreamCreateWithFlags(&stream, 0));
+  const RecordedSpeech speech;
+  const auto model = speech.load(
+      DType::kFloat32,
+      device_json("cuda:0", {speech.frames() + 3}, 1, 0, false, reinterpret_cast<int64_t>(stream)));
+  EXPECT_EQ(0, cuda::emulated::work_in(stream));
+  for (int call = 0; call < 2; ++call) {
+    const int64_t before = cuda::emulated::work_in(stream);
+    EXPECT_EQ(speech.expected(), speech.best_path(*model));
+    EXPECT_EQ(before + 3, cuda::emulated::work_in(stream));  // copy, graph, copy
+  }
 }
 
 TEST_F(EmulatedCudaTest, ExhaustedMemoryLeavesTheModelUsable) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/cuda_runtime.h"
 #include "w2vbert/torch/library.h"
 
 namespace w2vbert {
@@ -65,6 +66,19 @@ TEST(CudaPluginTest, WhatIsMissingIsNamed) {
       "file: No such file or directory");
   EXPECT_EQ(failure(driver, "libm.so.6", "libm.so.6"),
             "libm.so.6 is not the CUDA plug-in of w2vbert");
+}
+
+TEST(CudaPluginTest, AnotherVersionOfItsInterfaceIsRefused) {
+  CudaRuntimeTable table{};
+  table.version = CudaRuntimeTable::kVersion + 1;
+  try {
+    use_cuda_runtime(&table);
+    FAIL() << "no exception";
+  } catch (const std::runtime_error& e) {
+    EXPECT_EQ("the CUDA plug-in of w2vbert has version " + std::to_string(table.version) +
+                  " of its interface; expected " + std::to_string(CudaRuntimeTable::kVersion),
+              std::string(e.what()));
+  }
 }
 
 #ifdef W2VBERT_CUDA_PLUGIN
