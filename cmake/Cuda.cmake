@@ -49,6 +49,7 @@ if(W2VBERT_CUDA_FOUND)
     w2vbert/ops/cuda/finish_rows.cu
     w2vbert/ops/cuda/plugin.cpp
     w2vbert/ops/cuda/pool_rows.cu
+    w2vbert/ops/cuda/quantize_rows.cu
     w2vbert/ops/cuda/relative_position_attention.cu
     w2vbert/ops/cuda/rotary_embedding.cu
     w2vbert/torch/aten.cpp

@@ -103,9 +103,22 @@ struct BFloat16 {
   uint16_t bits;
 };
 
+// Four bits of exponent, three of mantissa; up to 448, no infinity.
+struct Float8 {
+  uint8_t bits;
+};
+
 inline float to_float(float value) { return value; }
 inline float to_float(Float16 value) { return half_to_float(value.bits); }
 inline float to_float(BFloat16 value) { return bfloat16_to_float(value.bits); }
+inline float to_float(Float8 value) {
+  const int exponent = value.bits >> 3 & 15;
+  const int mantissa = value.bits & 7;
+  float size = std::ldexp(static_cast<float>(exponent == 0 ? mantissa : 8 + mantissa),
+                          exponent == 0 ? -9 : exponent - 10);
+  if (exponent == 15 && mantissa == 7) size = NAN;
+  return (value.bits & 0x80) != 0 ? -size : size;
+}
 
 template <typename T>
 T from_float(float value);
@@ -120,6 +133,20 @@ inline Float16 from_float<Float16>(float value) {
 template <>
 inline BFloat16 from_float<BFloat16>(float value) {
   return {float_to_bfloat16(value)};
+}
+
+template <>
+inline Float8 from_float<Float8>(float value) {
+  const int sign = std::signbit(value) ? 0x80 : 0;
+  const float size = std::abs(value);
+  if (size != size) return {static_cast<uint8_t>(sign | 0x7F)};
+  if (size > 448.0f) return {static_cast<uint8_t>(sign | 0x7E)};
+  if (size < 0x1p-6f)
+    return {static_cast<uint8_t>(sign | static_cast<int>(std::nearbyint(size * 512)))};
+  const int exponent = std::ilogb(size);
+  // From 8 to 16, which is 8 of the next exponent.
+  const int mantissa = static_cast<int>(std::nearbyint(std::ldexp(size, 3 - exponent)));
+  return {static_cast<uint8_t>(sign | ((exponent + 7) * 8 + mantissa - 8))};
 }
 
 template <typename T>

@@ -80,6 +80,8 @@ std::string dtype_name(DType dtype) {
       return "bool";
     case DType::kBFloat16:
       return "bfloat16";
+    case DType::kFloat8:
+      return "float8";
   }
   return "dtype " + std::to_string(static_cast<int32_t>(dtype));
 }
@@ -89,6 +91,7 @@ int64_t dtype_size(DType dtype) {
     case DType::kUInt8:
     case DType::kInt8:
     case DType::kBool:
+    case DType::kFloat8:
       return 1;
     case DType::kInt16:
     case DType::kFloat16:

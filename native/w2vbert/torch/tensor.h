@@ -22,6 +22,7 @@ enum class DType : int32_t {
   kFloat64 = 7,
   kBool = 11,
   kBFloat16 = 15,
+  kFloat8 = 24,  // float8_e4m3fn
 };
 
 // "float32", "int64", ...

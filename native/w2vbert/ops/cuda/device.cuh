@@ -17,6 +17,7 @@
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <stdexcept>
 #include <string>
@@ -29,10 +30,12 @@ namespace w2vbert::cuda {
 using Stream = cudaStream_t;
 using Float16 = __half;
 using BFloat16 = __nv_bfloat16;
+using Float8 = __nv_fp8_e4m3;  // 4 bits of exponent, 3 of mantissa; up to 448, no infinity
 
 W2VBERT_DEVICE float to_float(float value) { return value; }
 W2VBERT_DEVICE float to_float(Float16 value) { return __half2float(value); }
 W2VBERT_DEVICE float to_float(BFloat16 value) { return __bfloat162float(value); }
+W2VBERT_DEVICE float to_float(Float8 value) { return static_cast<float>(value); }
 
 // Rounded to nearest, ties to even.
 template <typename T>
@@ -48,6 +51,11 @@ W2VBERT_DEVICE Float16 from_float<Float16>(float value) {
 template <>
 W2VBERT_DEVICE BFloat16 from_float<BFloat16>(float value) {
   return __float2bfloat16_rn(value);
+}
+// What is larger than 448 becomes 448.
+template <>
+W2VBERT_DEVICE Float8 from_float<Float8>(float value) {
+  return Float8(value);
 }
 
 // Two values of sixteen bits in one register, the first in the lower half.
