@@ -90,6 +90,7 @@ struct Block {
   Order order = Order::kForward;
 };
 Block block;
+int capability = 90;
 
 Fiber& fiber() { return *block.fibers[static_cast<size_t>(block.current)]; }
 Warp& current_warp() { return block.warps[static_cast<size_t>(block.current / kLanes)]; }
@@ -274,6 +275,8 @@ void add_reader(Touch& read) {
 
 void set_order(Order order) { block.order = order; }
 
+void set_compute_capability(int number) { capability = number; }
+
 void run(const char* name, const LaunchShape& shape, const std::function<void()>& thread) {
   block.kernel = name;
   check_shape(shape);
@@ -399,4 +402,7 @@ void require_aligned(const void* address, size_t bytes) {
 }
 
 }  // namespace emulated
+
+int compute_capability() { return emulated::capability; }
+
 }  // namespace w2vbert::cuda

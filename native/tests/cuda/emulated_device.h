@@ -60,6 +60,9 @@ struct Place {
 enum class Order { kForward, kBackward };
 void set_order(Order order);
 
+// 10 * major + minor: what compute_capability tells. 90 unless it is set.
+void set_compute_capability(int number);
+
 void run(const char* name, const LaunchShape& shape, const std::function<void()>& thread);
 
 void block_barrier(Place place);
@@ -399,6 +402,8 @@ inline void mma_tf32(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[
         return value(from.b[k / 4]);
       });
 }
+
+int compute_capability();
 
 template <typename... Parameters, typename... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape,

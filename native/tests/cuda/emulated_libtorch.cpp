@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -317,6 +318,62 @@ void copy_back(uint64_t* stack, uint64_t, uint64_t) {
   stack[0] = give(to);
 }
 
+void require_for_scaled_mm(bool condition, const char* what) {
+  if (!condition) throw std::runtime_error(std::string("_scaled_mm takes ") + what);
+}
+
+// _scaled_mm.out(Tensor self, Tensor mat2, Tensor scale_a, Tensor scale_b, Tensor? bias, Tensor?
+// scale_result, ScalarType? out_dtype, bool use_fast_accum, *, Tensor(a!) out), with scales of rows
+// and columns, which LibTorch's for the CPU does not have: in float64, of what a GPU takes.
+void scaled_mm(uint64_t* stack, uint64_t, uint64_t) {
+  const Tensor a = boxing::take_tensor(stack[0]);
+  const Tensor b = boxing::take_tensor(stack[1]);
+  const Tensor a_scales = boxing::take_tensor(stack[2]);
+  const Tensor b_scales = boxing::take_tensor(stack[3]);
+  const OptionalTensor bias = boxing::take_optional_tensor(stack[4]);
+  const OptionalTensor result_scale = boxing::take_optional_tensor(stack[5]);
+  const std::unique_ptr<StableIValue> dtype(reinterpret_cast<StableIValue*>(stack[6]));
+  const Tensor out = boxing::take_tensor(stack[8]);
+  const int64_t rows = a.size(0);
+  const int64_t in = a.size(1);
+  const int64_t columns = b.size(1);
+  require_for_scaled_mm(a.dtype() == DType::kFloat8 && b.dtype() == DType::kFloat8, "float8");
+  require_for_scaled_mm(a.is_contiguous() && b.stride(0) == 1 && b.stride(1) == in,
+                        "rows and columns that are contiguous");
+  require_for_scaled_mm(b.size(0) == in && in % 16 == 0 && columns % 16 == 0,
+                        "multiples of 16 columns");
+  for (const Tensor& scales : {a_scales, b_scales}) {
+    require_for_scaled_mm(scales.dtype() == DType::kFloat32 && scales.is_contiguous(),
+                          "scales that are float32 and contiguous");
+  }
+  require_for_scaled_mm(a_scales.shape() == Shape{rows, 1} && b_scales.shape() == Shape{1, columns},
+                        "a scale for each row and column");
+  require_for_scaled_mm(
+      !bias || (bias->dtype() == DType::kBFloat16 && bias->shape() == Shape{columns}),
+      "a bias in bfloat16");
+  require_for_scaled_mm(!result_scale, "no scale of the result");
+  require_for_scaled_mm(out.dtype() == DType::kBFloat16 && out.shape() == Shape{rows, columns} &&
+                            dtype != nullptr && static_cast<DType>(*dtype) == DType::kBFloat16,
+                        "a result in bfloat16");
+  for (const Tensor& tensor : {a, b, a_scales, b_scales, out, bias ? *bias : out}) {
+    require_for_scaled_mm(on_device(tensor), "tensors on the device");
+  }
+  const DeviceMemory::Use nothing(nullptr);  // as on a GPU, a graph keeps no memory
+  const auto work =
+      [a = Tensor::share(a.handle()), b = Tensor::share(b.handle()),
+       a_scales = Tensor::share(a_scales.handle()), b_scales = Tensor::share(b_scales.handle()),
+       offset = bias ? Tensor::share(bias->handle()) : Tensor(), to = Tensor::share(out.handle())] {
+        const auto precise = [](const Tensor& tensor) {
+          return aten::to(host_alias(tensor), DType::kFloat64);
+        };
+        const Tensor product = aten::matmul(aten::mul(precise(a), precise(a_scales)),
+                                            aten::mul(precise(b), precise(b_scales)));
+        copy_values(to, offset.defined() ? aten::add(product, precise(offset)) : product);
+      };
+  if (!stream::capture(stream::current_stream(), work)) work();
+  stack[0] = give(out);
+}
+
 // _use_cudnn_ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor
 // target_lengths, int blank) -> bool, which ATen asks on a GPU: its own kernel is to compute.
 void no_cudnn(uint64_t* stack, uint64_t, uint64_t) {
@@ -480,6 +537,7 @@ void register_all() {
   register_device_guard(kCuda.type, &guard);
   add("copy_", &copy);
   add("_copy_from_and_resize", &copy_back);
+  add("_scaled_mm.out", &scaled_mm);
   add("_use_cudnn_ctc_loss", &no_cudnn_for_lists);
   add("_use_cudnn_ctc_loss.Tensor", &no_cudnn);
   add<AsStrided>();

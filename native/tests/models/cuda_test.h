@@ -19,6 +19,7 @@
 #include "w2vbert/jni/bindings.h"
 #include "w2vbert/models/config.h"
 #include "w2vbert/modules/parameters.h"
+#include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/torch/tensor.h"
 
 namespace w2vbert::testing {
@@ -54,6 +55,21 @@ inline std::string device_json(const std::string& name,
               {"warm_up", warm_up},   {"memory_limit", memory_limit}}
       .dump();
 }
+// Of what needs products of float8.
+class CudaFloat8Test : public CudaTest {
+ protected:
+  void SetUp() override {
+    CudaTest::SetUp();
+    if (IsSkipped()) return;
+    const GradMode mode(false);
+    const int64_t capability =
+        ops::cuda_operators::compute_capability(Tensor::zeros({1}, DType::kFloat32, kDevice));
+    if (capability < 89) {
+      GTEST_SKIP() << "the device has no product of float8: compute capability "
+                   << static_cast<double>(capability) / 10;
+    }
+  }
+};
 
 inline DType dtype_of(SafetensorsDType dtype) {
   switch (dtype) {

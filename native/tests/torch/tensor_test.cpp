@@ -13,6 +13,7 @@ int32_t aoti_torch_dtype_float32();
 int32_t aoti_torch_dtype_float64();
 int32_t aoti_torch_dtype_bool();
 int32_t aoti_torch_dtype_bfloat16();
+int32_t aoti_torch_dtype_float8_e4m3fn();
 int32_t aoti_torch_device_type_meta();
 }
 
@@ -28,6 +29,7 @@ TEST(TensorTest, DTypeNumbersAreThoseOfLibTorch) {
   EXPECT_EQ(static_cast<int32_t>(DType::kFloat64), aoti_torch_dtype_float64());
   EXPECT_EQ(static_cast<int32_t>(DType::kBool), aoti_torch_dtype_bool());
   EXPECT_EQ(static_cast<int32_t>(DType::kBFloat16), aoti_torch_dtype_bfloat16());
+  EXPECT_EQ(static_cast<int32_t>(DType::kFloat8), aoti_torch_dtype_float8_e4m3fn());
 }
 
 TEST(TensorTest, TellsItsProperties) {

@@ -67,6 +67,15 @@ Tensor gate(const Tensor& y, const Tensor& bias) {
   return aten::call("w2vbert::gate", "", {{y}, optional(bias)});
 }
 
+QuantizedRows quantize_rows(const Tensor& x) {
+  const std::vector<Tensor> both = aten::call_many("w2vbert::quantize_rows", "", {{x}}, 2);
+  return {both[0], both[1]};
+}
+
+int64_t compute_capability(const Tensor& x) {
+  return *aten::call("w2vbert::compute_capability", "", {{x}}).data<int64_t>();
+}
+
 Tensor gated_causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tensor& offsets) {
   return aten::call("w2vbert::gated_causal_depthwise_conv1d", "", {{x}, {weight}, {offsets}});
 }

@@ -25,6 +25,16 @@ Tensor normalize(const LinearInput& input);
 // The first half of each row of y + bias times the sigmoid of its second half.
 Tensor gate(const Tensor& y, const Tensor& bias);
 
+// Rows as float8 with a scale each, see cuda/quantize_rows.cuh.
+struct QuantizedRows {
+  Tensor values;  // float8 [rows, columns]
+  Tensor scales;  // float32 [rows, 1]
+};
+QuantizedRows quantize_rows(const Tensor& x);
+
+// 10 * major + minor of the device where x is, for example 89.
+int64_t compute_capability(const Tensor& x);
+
 // causal_depthwise_conv1d of the first half of each row of x times the sigmoid of its second half.
 Tensor gated_causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tensor& offsets);
 

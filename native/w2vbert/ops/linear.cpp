@@ -35,6 +35,10 @@ bool has_kernel(const Tensor& x) {
   return !GradMode::enabled() && x.dtype() == DType::kFloat32 && x.is_cpu();
 }
 
+bool has_float8_product(const Tensor& x) {
+  return has_cuda_operators(x) && x.dtype() == DType::kBFloat16;
+}
+
 // How the kernels know a type of weights.
 std::optional<cpu::WeightType> weight_type(DType dtype) {
   switch (dtype) {
@@ -61,8 +65,11 @@ void check_layer(const Tensor& x, const LinearParameters& layer) {
   }
   const Tensor& weight = layer.weight;
   const bool pointwise = weight.defined() && weight.dim() == 3 && weight.size(2) == 1;
+  const bool float8 = weight.defined() && weight.dtype() == DType::kFloat8;
   const bool fewer_bits =
-      has_kernel(x) && weight.defined() && weight.is_cpu() && weight_type(weight.dtype());
+      weight.defined() &&
+      (float8 ? has_float8_product(x) && fits_float8(weight.shape())
+              : has_kernel(x) && weight.is_cpu() && weight_type(weight.dtype()));
   if (!weight.defined() || (weight.dtype() != x.dtype() && !fewer_bits) ||
       (weight.dim() != 2 && !pointwise) || weight.size(1) != x.size(-1)) {
     const std::string in = std::to_string(x.size(-1));
@@ -73,6 +80,9 @@ void check_layer(const Tensor& x, const LinearParameters& layer) {
   }
   if (has_scales(weight.dtype())) {
     check_tensor(kOp, "scales", layer.scales, DType::kFloat32, {weight.size(0)});
+  } else if (float8 && (!layer.scales.defined() || layer.scales.dtype() != DType::kFloat32 ||
+                        layer.scales.shape() != Shape{weight.size(0)})) {
+    refuse(kOp, "scales", layer.scales.describe(), "float32 " + shape_string({weight.size(0)}));
   }
   const Tensor& bias = layer.bias;
   if (bias.defined() && (bias.dtype() != x.dtype() || bias.shape() != Shape{weight.size(0)})) {
@@ -155,16 +165,27 @@ Tensor cuda_rows(const LinearInput& input) {
 }
 
 // Into memory of Tensor::empty, which a workspace can serve; ATen would allocate its own.
-Tensor cuda_product(const LinearInput& input, const LinearParameters& layer, bool with_bias) {
-  const Tensor rows = cuda_rows(input);
-  const int64_t width = layer.weight.size(0);
-  const Tensor out = Tensor::empty(with_last(rows.shape(), width), rows.dtype(), rows.device());
+Tensor product_of(const Tensor& given, const LinearParameters& layer, const Tensor& bias) {
   const auto matrix = [](const Tensor& x, int64_t columns) {
     return x.dim() == 2 ? x : aten::reshape(x, {-1, columns});
   };
-  aten::linear_out(matrix(rows, rows.size(-1)), matrix_of(layer.weight),
-                   with_bias ? layer.bias : Tensor(), matrix(out, width));
+  const int64_t outputs = layer.weight.size(0);
+  const Tensor rows = matrix(given, given.size(-1));
+  const Tensor out =
+      Tensor::empty(with_last(given.shape(), outputs), given.dtype(), given.device());
+  if (layer.weight.dtype() == DType::kFloat8) {
+    const auto rounded = cuda_operators::quantize_rows(rows);
+    aten::scaled_mm_out(rounded.values, aten::transpose(matrix_of(layer.weight), 0, 1),
+                        rounded.scales, aten::reshape(layer.scales, {1, outputs}), bias,
+                        matrix(out, outputs));
+  } else {
+    aten::linear_out(rows, matrix_of(layer.weight), bias, matrix(out, outputs));
+  }
   return out;
+}
+
+Tensor cuda_product(const LinearInput& input, const LinearParameters& layer, bool with_bias) {
+  return product_of(cuda_rows(input), layer, with_bias ? layer.bias : Tensor());
 }
 
 bool changes(const LinearOutput& output) {
@@ -460,20 +481,34 @@ LinearInput linear(const LinearInput& input, const LinearParameters& layer,
   return reader;
 }
 
+bool fits_float8(const Shape& weight) {
+  constexpr int64_t kMultiple = 16;
+  const bool matrix = weight.size() == 2 || (weight.size() == 3 && weight[2] == 1);
+  return matrix && weight[0] > 0 && weight[1] > 0 && weight[0] % kMultiple == 0 &&
+         weight[1] % kMultiple == 0;
+}
+
 LinearParameters stack(std::initializer_list<const LinearParameters*> layers) {
   const auto stack_rows = [&](Tensor LinearParameters::*part) {
-    aten::TensorList parts;
-    for (const LinearParameters* layer : layers) parts.push_back(layer->*part);
-    const Tensor all = aten::cat(parts, 0);
+    const Tensor first = (*layers.begin())->*part;
+    if (!first.defined()) return first;
+    Shape shape = first.shape();
+    shape[0] = 0;
+    for (const LinearParameters* layer : layers) shape[0] += (layer->*part).size(0);
+    // ATen's concatenation does not take float8 in every version.
+    const Tensor all = Tensor::empty(shape, first.dtype(), first.device());
     int64_t row = 0;
-    for (const Tensor& tensor : parts) {
-      const int64_t rows = tensor.size(0);
-      tensor.assign(aten::narrow(all, 0, row, rows));
-      row += rows;
+    for (const LinearParameters* layer : layers) {
+      const Tensor& tensor = layer->*part;
+      const Tensor rows = aten::narrow(all, 0, row, tensor.size(0));
+      aten::copy(rows, tensor);
+      tensor.assign(rows);
+      row += rows.size(0);
     }
     return all;
   };
-  return {stack_rows(&LinearParameters::weight), stack_rows(&LinearParameters::bias)};
+  return {stack_rows(&LinearParameters::weight), stack_rows(&LinearParameters::bias),
+          stack_rows(&LinearParameters::scales)};
 }
 
 std::vector<Tensor> linears(const LinearInput& input,

@@ -6,8 +6,9 @@
 // (torch/tape.h), which keeps inputs only: norms and activations are computed again on the way
 // back. Without gradients on a CUDA device, float32, float16 and bfloat16 run through ATen's
 // products and the operators of ops/cuda around them. Elsewhere (gradients without a tape, other
-// dtypes) the same is composed of ATen's operators. Only the CPU's kernels take weights of fewer
-// bits than x has. All throw std::invalid_argument when a shape or dtype does not fit.
+// dtypes) the same is composed of ATen's operators. Weights may have fewer bits than x where the
+// CPU's kernels compute, and be float8 beside bfloat16 rows on a CUDA device, which are rounded to
+// float8 before the product. All throw std::invalid_argument when a shape or dtype does not fit.
 #pragma once
 
 #include <initializer_list>
@@ -22,7 +23,8 @@ namespace w2vbert::ops {
 struct LinearParameters {
   Tensor weight;  // [out, in] or [out, in, 1]; dtype of x; for float32 any of store_matrix
   Tensor bias;    // [out] or undefined
-  Tensor scales = Tensor();  // of integers: float32 [out], what the rows are multiplied by
+  // Of integers and float8: float32 [out], what the rows are multiplied by.
+  Tensor scales = Tensor();
 };
 
 struct NormParameters {
@@ -56,8 +58,11 @@ Tensor linear(const LinearInput& input, const LinearParameters& layer,
 LinearInput linear(const LinearInput& input, const LinearParameters& layer,
                    const LinearOutput& output, LinearInput reader);
 
-// Makes one layer of several of one input: their outputs side by side. They stay what they were,
-// but lie in its memory from now on, and so do all copies of their tensors.
+// Whether a weight of this shape can be float8: ATen's product takes multiples of sixteen.
+bool fits_float8(const Shape& weight);
+
+// Makes one layer of several of one input and type: their outputs side by side. They stay what they
+// were, but lie in its memory from now on, and so do all copies of their tensors.
 LinearParameters stack(std::initializer_list<const LinearParameters*> layers);
 
 // Several layers of one input with equally many outputs.

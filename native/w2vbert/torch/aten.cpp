@@ -130,6 +130,21 @@ void linear_out(const Tensor& x, const Tensor& weight, const Tensor& bias, const
   call("aten::linear", "out", {{x}, {weight}, optional(bias), {out}});
 }
 
+void scaled_mm_out(const Tensor& a, const Tensor& b, const Tensor& a_scales, const Tensor& b_scales,
+                   const Tensor& bias, const Tensor& out) {
+  constexpr bool kFastAccumulation = false;  // of the tensor cores: in fewer bits than float32 has
+  call("aten::_scaled_mm", "out",
+       {{a},
+        {b},
+        {a_scales},
+        {b_scales},
+        optional(bias),
+        {None{}},
+        {out.dtype(), true},
+        {kFastAccumulation},
+        {out}});
+}
+
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps) {
   return call("aten::layer_norm", "",
               {{x}, {Shape{x.size(-1)}}, optional(weight), optional(bias), {eps}, {false}});
@@ -195,6 +210,10 @@ Tensor contiguous(const Tensor& x) {
 }
 
 Tensor detach(const Tensor& x) { return call("aten::detach", "", {{x}}); }
+
+void copy(const Tensor& to, const Tensor& from) {
+  call("aten::copy_", "", {{to}, {from}, {false}});
+}
 
 Tensor clone(const Tensor& x) { return call("aten::clone", "", {{x}, {kContiguousFormat, true}}); }
 

@@ -34,6 +34,11 @@ std::vector<Tensor> call_many(const char* op, const char* overload,
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 // The same of a matrix x, into the memory of `out`. Without gradients.
 void linear_out(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& out);
+// a @ b * a_scales * b_scales + bias into `out`, which is bfloat16: a float8 [rows, in] with
+// a_scales [rows, 1], b float8 [in, outputs], the transpose of a contiguous tensor, with b_scales
+// [1, outputs]; scales are float32, an undefined bias is none.
+void scaled_mm_out(const Tensor& a, const Tensor& b, const Tensor& a_scales, const Tensor& b_scales,
+                   const Tensor& bias, const Tensor& out);
 // Over the last axis.
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double eps);
 Tensor matmul(const Tensor& a, const Tensor& b);
@@ -61,6 +66,8 @@ Tensor transpose(const Tensor& x, int64_t axis0, int64_t axis1);
 Tensor contiguous(const Tensor& x);
 // The same memory, cut off from what it was computed from.
 Tensor detach(const Tensor& x);
+// Gives `to` the values of `from`, which has its shape.
+void copy(const Tensor& to, const Tensor& from);
 // A copy of its own memory, contiguous.
 Tensor clone(const Tensor& x);
 // The same bytes as elements of another type.

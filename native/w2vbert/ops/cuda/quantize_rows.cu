@@ -1,4 +1,5 @@
 #include <tuple>
+#include <vector>
 
 #include "w2vbert/ops/cuda/checks.h"
 #include "w2vbert/ops/cuda/dispatch.cuh"
@@ -27,11 +28,24 @@ std::tuple<Tensor, Tensor> quantize(const Tensor& x) {
   return {out, scales};
 }
 
+// Which devices have a product of such rows: of x's device, 10 * major + minor, int64 [1] on the
+// CPU.
+Tensor compute_capability(const Tensor& x) {
+  if (!is_cuda(x)) refuse("compute_capability", "x", describe_with_device(x), "on a CUDA device");
+  const CudaDevice device(x);
+  return Tensor::of(std::vector<int64_t>{w2vbert::cuda::compute_capability()});
+}
+
 // float8_e4m3fn like x, and what its rows are to be multiplied by: float32 [rows, 1].
 const OperatorRegistration registration{
     "quantize_rows(Tensor x) -> (Tensor, Tensor)",
     kOp,
     {{"CUDA", boxed<&quantize>}, {"AutogradCUDA", boxed<&quantize>}}};
+
+const OperatorRegistration capability_registration{
+    "compute_capability(Tensor x) -> Tensor",
+    "compute_capability",
+    {{"CUDA", boxed<&compute_capability>}, {"AutogradCUDA", boxed<&compute_capability>}}};
 
 }  // namespace
 }  // namespace w2vbert::ops::cuda
