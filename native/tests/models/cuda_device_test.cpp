@@ -132,6 +132,8 @@ TEST_F(CudaDeviceTest, ClosedModelsGiveTheirMemoryBack) {
 
 }  // namespace
 
+bool rows_are_independent() { return false; }
+
 std::string device_problem() {
   static const CudaDriver driver = cuda_driver();
   if (driver.problem.empty()) open_cuda_plugin(driver, kTorchCuda, W2VBERT_CUDA_PLUGIN);

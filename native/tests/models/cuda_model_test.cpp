@@ -209,7 +209,7 @@ TEST_F(CudaLoadTest, RefusesWhatIsNoDevice) {
 TEST_F(CudaLoadTest, RefusesIntegers) {
   expect_refused("cuda:0", DType::kInt8,
                  "weights of int8 are for the CPU; on cuda:0 a model has weights of float32, "
-                 "float16 or bfloat16");
+                 "float16, bfloat16 or float8");
 }
 
 TEST_F(CudaLoadTest, ParametersAreThoseOfTheFileInTheTypeOfTheModel) {

@@ -35,6 +35,9 @@ using OutputPointer = std::shared_ptr<NativeModelOutput>;
 // has its own. Throws std::runtime_error where a device is there, but something else is missing.
 std::string device_problem();
 
+// Whether a row of a product is the same to the last bit whatever other rows there are.
+bool rows_are_independent();
+
 class CudaTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -55,6 +58,7 @@ inline std::string device_json(const std::string& name,
               {"warm_up", warm_up},   {"memory_limit", memory_limit}}
       .dump();
 }
+
 // Of what needs products of float8.
 class CudaFloat8Test : public CudaTest {
  protected:

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/emulated_device.h"
 #include "cuda/emulated_libtorch.h"
 #include "cuda/emulated_stream.h"
 #include "cuda/runtime/cuda_runtime.h"
@@ -27,6 +28,8 @@ std::string device_problem() {
   return "";
 }
 
+bool rows_are_independent() { return true; }
+
 namespace {
 
 class EmulatedCudaTest : public CudaTest {};
@@ -41,20 +44,23 @@ TEST_P(EmulatedCudaModelTest, TheHostDoesNotWaitInAForwardPass) {
   const RecordedCase recorded(GetParam());
   const GradMode mode(false);
   const CheckpointFiles files(GetParam().string());
-  CheckpointOptions options;
-  options.device = kDevice;
-  CheckpointParameters source(files, options);
   const Config config = parse_config(recorded.config());
-  const auto model = make_model(recorded.json()["class"], Scope(source, ""), config);
   const std::vector<int64_t> lengths{17, 40};
   const ModelInput input =
-      ragged_input(random_features(lengths, config.feature_projection_input_dim), lengths, config)
-          .to(kDevice, DType::kFloat32);
-  model->forward(input, {});  // makes what is made once
-  const int64_t before = emulated_libtorch::waits();
-  const HeadOutput output = model->forward(input, {});
-  EXPECT_EQ(before, emulated_libtorch::waits());
-  EXPECT_EQ(kDevice, output.base.last_hidden_state.device());
+      ragged_input(random_features(lengths, config.feature_projection_input_dim), lengths, config);
+  for (const DType dtype : {DType::kFloat32, DType::kFloat8}) {
+    CheckpointOptions options;
+    options.matrices = dtype;
+    options.device = kDevice;
+    CheckpointParameters source(files, options);
+    const auto model = make_model(recorded.json()["class"], Scope(source, ""), config);
+    const ModelInput there = input.to(kDevice, model->base().dtype());
+    model->forward(there, {});  // makes what is made once
+    const int64_t before = emulated_libtorch::waits();
+    const HeadOutput output = model->forward(there, {});
+    EXPECT_EQ(before, emulated_libtorch::waits()) << dtype_name(dtype);
+    EXPECT_EQ(kDevice, output.base.last_hidden_state.device());
+  }
 }
 
 TEST_F(EmulatedCudaTest, AnAdapterReadsItsLengthsFromTheDevice) {
@@ -169,6 +175,26 @@ TEST_F(EmulatedCudaTest, ExhaustedMemoryLeavesTheModelUsable) {
     EXPECT_THROW(recorded.load("cuda", DType::kFloat32), std::runtime_error) << bytes;
     emulated_libtorch::set_largest_allocation(-1);
     EXPECT_EQ(before, numbers(*recorded.forward(*model, false)->logits(-1))) << bytes;
+  }
+}
+
+TEST_F(EmulatedCudaTest, Float8IsRefusedWhereTheDeviceHasNoProductOfIt) {
+  const RecordedCase recorded(case_folder("models", "model_none_mask"));
+  const struct Restore {
+    ~Restore() { cuda::emulated::set_compute_capability(90); }
+  } restore;
+  for (const int capability : {80, 86, 89, 90, 120}) {
+    cuda::emulated::set_compute_capability(capability);
+    try {
+      recorded.load("cuda", DType::kFloat8);
+      EXPECT_GE(capability, 89);
+    } catch (const std::runtime_error& e) {
+      EXPECT_LT(capability, 89);
+      EXPECT_EQ("argument: weights of float8 need compute capability 8.9 or more; cuda:0 has 8." +
+                    std::to_string(capability - 80),
+                std::string(e.what()));
+    }
+    EXPECT_NO_THROW(recorded.load("cuda", DType::kBFloat16));
   }
 }
 

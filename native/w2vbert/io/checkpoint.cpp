@@ -5,6 +5,8 @@
 #include <stdexcept>
 
 #include "w2vbert/io/half.h"
+#include "w2vbert/ops/cuda_operators.h"
+#include "w2vbert/torch/aten.h"
 
 namespace w2vbert {
 namespace {
@@ -73,6 +75,13 @@ Matrix load(const TensorEntry& entry, DType dtype, bool copy) {
   return matrix;
 }
 
+// float32 on a CUDA device
+Matrix round_to_float8(const Tensor& values) {
+  const int64_t rows = values.size(0);
+  const auto rounded = ops::cuda_operators::quantize_rows(aten::reshape(values, {rows, -1}));
+  return {aten::reshape(rounded.values, values.shape()), aten::reshape(rounded.scales, {rows})};
+}
+
 // "a, b, c and 5 more"
 std::string join(const std::vector<std::string>& names, const char* separator) {
   constexpr size_t kShown = 20;
@@ -114,7 +123,10 @@ Tensor CheckpointParameters::substitute(const std::string& name, const Shape& sh
 }
 
 Tensor CheckpointParameters::get(const std::string& name, const Shape& shape, const Init& init) {
-  if (options_.device.cuda) return get_matrix(name, shape, init, false).values;
+  if (options_.device.cuda) {
+    const bool float8 = options_.matrices == DType::kFloat8;
+    return get_as(name, shape, init, float8 ? DType::kBFloat16 : options_.matrices).values;
+  }
   const TensorEntry* entry = matching(name, shape);
   if (entry == nullptr) return substitute(name, shape, init);
   // Small parameters that are all that is used of a file keep the pages around them in memory, too.
@@ -124,19 +136,32 @@ Tensor CheckpointParameters::get(const std::string& name, const Shape& shape, co
 
 Matrix CheckpointParameters::get_matrix(const std::string& name, const Shape& shape,
                                         const Init& init, bool sensitive) {
-  const bool wider = sensitive && options_.matrices == DType::kInt8;
-  const DType dtype = wider ? DType::kInt16 : options_.matrices;
+  if (sensitive && options_.matrices == DType::kInt8) {
+    return get_as(name, shape, init, DType::kInt16);
+  }
+  if (options_.matrices == DType::kFloat8 && (sensitive || !ops::fits_float8(shape))) {
+    return get_as(name, shape, init, DType::kBFloat16);
+  }
+  return get_as(name, shape, init, options_.matrices);
+}
+
+Matrix CheckpointParameters::get_as(const std::string& name, const Shape& shape, const Init& init,
+                                    DType dtype) {
   const TensorEntry* entry = matching(name, shape);
   if (entry != nullptr && !options_.device.cuda) return load(*entry, dtype, options_.copy);
+  // The device rounds to float8 itself.
+  const DType on_host = dtype == DType::kFloat8 ? DType::kFloat32 : dtype;
+  Matrix matrix;
   if (entry != nullptr) {
-    const Tensor values = load(*entry, dtype, false).values.to(options_.device);
+    matrix.values = load(*entry, on_host, false).values.to(options_.device);
     MappedFile::release(entry->data, entry->byte_size());
-    return {values};
+  } else {
+    const Tensor drawn = substitute(name, shape, init);
+    if (!drawn.defined()) return {};
+    matrix = store_matrix(drawn, on_host);
+    matrix.values = matrix.values.to(options_.device);
   }
-  const Tensor drawn = substitute(name, shape, init);
-  if (!drawn.defined()) return {};
-  const Matrix matrix = store_matrix(drawn, dtype);
-  return {matrix.values.to(options_.device), matrix.scales};
+  return dtype == DType::kFloat8 ? round_to_float8(matrix.values) : matrix;
 }
 
 LoadReport CheckpointParameters::finish(const std::string& model_class) const {

@@ -19,11 +19,13 @@ struct CheckpointOptions {
   int64_t seed = 0;
   // Copy all tensors, so that nothing depends on the files once the model is there.
   bool copy = false;
-  // How matrices that may have fewer bits are stored: float32, float16, bfloat16 or int8. Sensitive
-  // ones are int16 where others are int8; then the rest is copied, too.
+  // How matrices that may have fewer bits are stored: float32, float16, bfloat16, int8 or float8.
+  // Sensitive ones are int16 where others are int8; then the rest is copied, too.
   DType matrices = DType::kFloat32;
   // Where the model computes. On a CUDA device all parameters are there and of the type above,
-  // which is not int8, and nothing depends on the files.
+  // which is not int8, and nothing depends on the files. Only there it may be float8: then what is
+  // sensitive, what has a shape without a product of float8, and all that is no such matrix is
+  // bfloat16.
   Device device = {};
 };
 
@@ -59,6 +61,8 @@ class CheckpointParameters : public ParameterSource {
   const TensorEntry* matching(const std::string& name, const Shape& shape);
   // What stands for a parameter without one: undefined, or a fresh draw if the options allow it.
   Tensor substitute(const std::string& name, const Shape& shape, const Init& init);
+  // On the device of the options.
+  Matrix get_as(const std::string& name, const Shape& shape, const Init& init, DType dtype);
 
   const CheckpointFiles* files_;
   CheckpointOptions options_;

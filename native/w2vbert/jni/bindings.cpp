@@ -252,6 +252,19 @@ void require_stack_for(const Device& device) {
   if (device.cuda) require_stack(kStackOfCudaCall);
 }
 
+// That models on the device can have such weights.
+void require_weights_for(const Device& device, DType dtype) {
+  if (device.cuda && dtype == DType::kInt8) {
+    throw std::invalid_argument("weights of int8 are for the CPU; on " + device.name() +
+                                " a model has weights of float32, float16, bfloat16 or float8");
+  }
+  if (!device.cuda && dtype == DType::kFloat8) {
+    throw std::invalid_argument(
+        "weights of float8 are for a CUDA device; on the CPU a model has weights of float32, "
+        "float16, bfloat16 or int8");
+  }
+}
+
 // That operators of ours run on a device, and memory can be had there.
 void require_usable(const Device& device) {
   if (!device.cuda) return;
@@ -262,6 +275,19 @@ void require_usable(const Device& device) {
   } catch (const std::runtime_error& e) {
     throw std::runtime_error("the device " + device.name() + " cannot be used: " + e.what());
   }
+}
+
+// That the device, which is usable, multiplies float8.
+void require_float8(const Device& device) {
+  constexpr int64_t kNeeded = 89;
+  const int64_t found =
+      ops::cuda_operators::compute_capability(Tensor::zeros({1}, DType::kFloat32, device));
+  if (found >= kNeeded) return;
+  const auto text = [](int64_t capability) {
+    return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
+  };
+  throw std::invalid_argument("weights of float8 need compute capability " + text(kNeeded) +
+                              " or more; " + device.name() + " has " + text(found));
 }
 
 // A model's device as Java asks for it; the values are checked there.
@@ -462,11 +488,9 @@ std::shared_ptr<NativeModel> NativeModel::from_pretrained(
     const DeviceRequest request = device_request(device_json);
     const Device device = request.device;
     const auto dtype = static_cast<DType>(weights);
-    if (device.cuda && dtype == DType::kInt8) {
-      throw std::invalid_argument("weights of int8 are for the CPU; on " + device.name() +
-                                  " a model has weights of float32, float16 or bfloat16");
-    }
+    require_weights_for(device, dtype);
     require_usable(device);
+    if (dtype == DType::kFloat8) require_float8(device);
     const auto budget = std::make_shared<MemoryBudget>(request.memory_limit);
     DeviceMemory memory(device, budget);
     const DeviceMemory::Use use(device.cuda ? &memory : nullptr);
@@ -545,7 +569,7 @@ std::shared_ptr<NativeTensor> NativeModel::parameter(const std::string& name) co
   return guarded([&] {
     for (const auto& [candidate, matrix] : impl_->parameters) {
       if (candidate != name) continue;
-      const Tensor values = to_float32({matrix.values.to({}), matrix.scales});
+      const Tensor values = to_float32({matrix.values.to({}), matrix.scales.to({})});
       if (values.handle() != matrix.values.handle()) return give(values);
       Tensor copy = Tensor::empty(values.shape(), values.dtype());
       std::memcpy(copy.raw_data(), values.raw_data(),

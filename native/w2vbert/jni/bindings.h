@@ -79,10 +79,11 @@ class W2VBERT_API NativeModel {
  public:
   /** `model_class` is the reference's name of the class; with `copy` the files are not kept mapped.
    *  The matrices of the encoder are stored as `weights`, LibTorch's number of float32,
-   *  float16, bfloat16 or int8. `device_json` is what the Java record DeviceOptions writes:
+   *  float16, bfloat16, int8 or float8. `device_json` is what the Java record DeviceOptions writes:
    *  `{"device", "stream", "memory_limit", "sessions", "graph_frames", "warm_up"}`. The device is
    *  `cpu`, `cuda` or `cuda:1`: a model on a CUDA device has all parameters there and computes in
-   *  their type, which is not int8; its calls take and give tensors on the CPU all the same. */
+   *  their type, which is not int8; only there it may be float8, which computes in bfloat16. Its
+   *  calls take and give tensors on the CPU all the same. */
   static std::shared_ptr<NativeModel> from_pretrained(
       const std::string& model_class, const std::string& directory, const std::string& config_json,
       bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights,
@@ -106,7 +107,7 @@ class W2VBERT_API NativeModel {
   std::shared_ptr<NativeTensor> parameter(const std::string& name) const;
 
   /** Writes `config_json` and the weights as safetensors, in shards of at most `max_shard_bytes`
-   * (0: one file). `dtype` is `F32`, `F16` or `BF16`. Refused for int8 weights. */
+   * (0: one file). `dtype` is `F32`, `F16` or `BF16`. Refused for int8 and float8 weights. */
   void save(const std::string& directory, const std::string& config_json, const std::string& dtype,
             int64_t max_shard_bytes) const;
 

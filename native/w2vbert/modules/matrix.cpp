@@ -7,6 +7,7 @@
 
 #include "w2vbert/io/half.h"
 #include "w2vbert/ops/cpu/linear_kernel.h"
+#include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/parallel.h"
 
 namespace w2vbert {
@@ -14,10 +15,10 @@ namespace {
 
 constexpr int64_t kElementsPerTask = int64_t{1} << 16;
 
-// Integers times the scales of their rows.
-template <typename Integer>
+// Numbers times the scales of their rows.
+template <typename Number>
 void multiply_rows(const Matrix& matrix, float* to) {
-  const auto* from = static_cast<const Integer*>(matrix.values.raw_data());
+  const auto* from = static_cast<const Number*>(matrix.values.raw_data());
   const float* scales = matrix.scales.data<float>();
   const int64_t count = matrix.values.numel();
   const int64_t columns = count / std::max<int64_t>(1, matrix.values.size(0));
@@ -96,6 +97,9 @@ Tensor to_float32(const Matrix& matrix) {
       break;
     case DType::kInt16:
       multiply_rows<int16_t>(matrix, to);
+      break;
+    case DType::kFloat8:
+      multiply_rows<float>({aten::to(values, DType::kFloat32), matrix.scales}, to);
       break;
     default:
       throw std::logic_error("no matrix is stored as " + dtype_name(values.dtype()));

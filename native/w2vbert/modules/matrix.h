@@ -9,8 +9,9 @@ namespace w2vbert {
 
 // [out, ...]. Absent (both undefined) where a source recorded a failure.
 struct Matrix {
-  Tensor values;             // float32, float16, bfloat16, int8 or int16
-  Tensor scales = Tensor();  // of integers: float32 [out]; row r stands for scales[r] * values[r]
+  Tensor values;  // float32, float16, bfloat16, int8, int16 or float8
+  // Of integers and float8: float32 [out]; row r stands for scales[r] * values[r].
+  Tensor scales = Tensor();
 };
 
 // Writes the elements of a row as float32. Called from several threads.
@@ -22,7 +23,7 @@ using RowReader = std::function<void(int64_t row, float* to)>;
 Matrix store_matrix(const Shape& shape, DType dtype, const RowReader& read);
 Matrix store_matrix(const Tensor& float32, DType dtype);
 
-// What a matrix stands for: itself if it is float32.
+// What a matrix on the CPU stands for: itself if it is float32.
 Tensor to_float32(const Matrix& matrix);
 
 }  // namespace w2vbert

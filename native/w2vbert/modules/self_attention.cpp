@@ -62,9 +62,10 @@ SelfAttention::SelfAttention(const Scope& scope, const Config& config, int64_t s
                         linear_k.weight.defined() && linear_k.bias.defined() &&
                         linear_v.weight.defined() && linear_v.bias.defined();
   if (complete && !linear_q.weight.is_cpu() && !scope.in_place()) {
-    stacked = position_embeddings == PositionEmbeddings::kRotary
-                  ? ops::stack({&linear_q, &linear_k})
-                  : ops::stack({&linear_q, &linear_k, &linear_v});
+    const bool values_apart = position_embeddings == PositionEmbeddings::kRotary ||
+                              linear_v.weight.dtype() != linear_q.weight.dtype();
+    stacked = values_apart ? ops::stack({&linear_q, &linear_k})
+                           : ops::stack({&linear_q, &linear_k, &linear_v});
   }
   if (position_embeddings == PositionEmbeddings::kRelativeKey) {
     const int64_t distances = left + config.right_max_position_embeddings + 1;
@@ -90,15 +91,17 @@ std::vector<Tensor> SelfAttention::project(const ops::LinearInput& x, const Tens
     }
     return rows;
   };
-  if (position_embeddings != PositionEmbeddings::kRotary) {
-    return all(x, {&linear_q, &linear_k, &linear_v});
-  }
+  const bool rotates = position_embeddings == PositionEmbeddings::kRotary;
+  const bool values_apart =
+      stacked.weight.defined() && stacked.weight.size(0) == 2 * linear_q.weight.size(0);
+  if (!rotates && !values_apart) return all(x, {&linear_q, &linear_k, &linear_v});
   // Rotation comes before the projections of queries and keys, as in the reference; values are made
   // from the rows as they are.
   const Tensor normed = ops::normalize(x);
-  std::vector<Tensor> rows =
-      all({ops::rotary_embedding(normed, offsets, heads, static_cast<double>(rotary_base))},
-          {&linear_q, &linear_k});
+  const Tensor turned =
+      rotates ? ops::rotary_embedding(normed, offsets, heads, static_cast<double>(rotary_base))
+              : normed;
+  std::vector<Tensor> rows = all({turned}, {&linear_q, &linear_k});
   rows.push_back(linear_v(normed));
   return rows;
 }

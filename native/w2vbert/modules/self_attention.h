@@ -55,7 +55,8 @@ struct SelfAttention {
   Linear linear_q;
   Linear linear_k;
   Linear linear_v;
-  // On a CUDA device queries, keys and (without rotation) values are one product.
+  // On a CUDA device queries and keys are one product, and so are values, without rotation and if
+  // their weights are of the same type.
   ops::LinearParameters stacked;
   Linear linear_out;
   PositionEmbeddings position_embeddings;
