@@ -23,7 +23,9 @@ public enum DType {
   /** Truth values, one byte each: 0 or 1. */
   BOOL(11, 1),
   /** The upper half of a single-precision number. */
-  BFLOAT16(15, 2);
+  BFLOAT16(15, 2),
+  /** Eight bits: four of exponent, three of mantissa; up to 448, no infinity (e4m3fn). */
+  FLOAT8(24, 1);
 
   private final int number;
   private final int bytes;
@@ -52,7 +54,7 @@ public enum DType {
     throw new W2vBertException("LibTorch's element type " + number + " is not supported");
   }
 
-  /** The name that LibTorch uses: {@code float32} and so on. */
+  /** The name: {@code float32} and so on. */
   @Override
   public String toString() {
     return name().toLowerCase(Locale.ROOT);

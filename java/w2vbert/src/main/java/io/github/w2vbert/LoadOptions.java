@@ -98,7 +98,8 @@ public record LoadOptions(
   /**
    * These options with another type of weights, for less memory and more speed. A checkpoint of
    * float16 or bfloat16 that is opened with its own type is used where the mapped file holds it;
-   * others are converted while the model is opened. Of int8 nothing stays in the file.
+   * others are converted while the model is opened. Of int8 nothing stays in the file. Float8 is
+   * for CUDA devices, int8 for the CPU: opening a model refuses it elsewhere.
    */
   public LoadOptions withWeights(WeightType type) {
     return new LoadOptions(
@@ -115,12 +116,13 @@ public record LoadOptions(
   /**
    * These options for a model that computes on another device. On a CUDA device it keeps all of its
    * parameters and computes in the type of {@link #weights}, which must not be int8: with float32
-   * as on the CPU, with float16 or bfloat16 in half of the memory. Calls take and give tensors in
-   * the memory of the host all the same, as float32. Opening a model throws {@link
-   * IllegalArgumentException} if there is no such device, and {@link W2vBertException} if CUDA
-   * cannot be used, with the reason ({@link W2vBert#cudaProblem}). Where the device's memory is
-   * exhausted, a call throws and the model can be used again. Memory of the device that a call or a
-   * closed model gives back stays with LibTorch, for its next use in this process.
+   * as on the CPU, with float16 or bfloat16 in half of the memory, with float8 in bfloat16, with
+   * products of float8. Calls take and give tensors in the memory of the host all the same, as
+   * float32. Opening a model throws {@link IllegalArgumentException} if there is no such device,
+   * and {@link W2vBertException} if CUDA cannot be used, with the reason ({@link
+   * W2vBert#cudaProblem}). Where the device's memory is exhausted, a call throws and the model can
+   * be used again. Memory of the device that a call or a closed model gives back stays with
+   * LibTorch, for its next use in this process.
    *
    * @param name {@code cpu}, {@code cuda} (the first device) or {@code cuda:1}
    * @throws IllegalArgumentException if {@code name} is none of these

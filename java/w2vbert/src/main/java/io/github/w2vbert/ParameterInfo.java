@@ -16,7 +16,7 @@ public record ParameterInfo(String name, List<Long> shape, DType dtype, boolean 
     return shape.stream().reduce(1L, Math::multiplyExact);
   }
 
-  /** The memory of the elements; integers have a scale of 4 bytes per row beside. */
+  /** The memory of the elements; integers and float8 have a scale of 4 bytes per row beside. */
   public long bytes() {
     return elements() * dtype.bytes();
   }

@@ -262,8 +262,8 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
    *     in the hub's cache, become files. Two processes must not write into one folder at once.
    * @throws W2vBertException if a file cannot be written; none is left half-written
    * @throws IllegalStateException if this model is closed, or was opened with {@link
-   *     WeightType#INT8}, which has lost what a saved model should have; weights of 16 bits are
-   *     written as they are
+   *     WeightType#INT8} or {@link WeightType#FLOAT8}, which have lost what a saved model should
+   *     have; weights of 16 bits are written as they are
    */
   public void savePretrained(Path directory) {
     savePretrained(directory, SaveOptions.DEFAULT);
@@ -274,14 +274,18 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
    *
    * @throws W2vBertException if a file cannot be written; none is left half-written
    * @throws IllegalStateException if this model is closed, or was opened with {@link
-   *     WeightType#INT8}, which has lost what a saved model should have; weights of 16 bits are
-   *     written as they are
+   *     WeightType#INT8} or {@link WeightType#FLOAT8}, which have lost what a saved model should
+   *     have; weights of 16 bits are written as they are
    */
   public void savePretrained(Path directory, SaveOptions options) {
-    if (parameters().stream().anyMatch(parameter -> parameter.dtype() == DType.INT8)) {
-      throw new IllegalStateException(
-          "this model was opened with int8 weights, which have lost what a saved model should have;"
-              + " open it with float32 weights to save it");
+    for (ParameterInfo parameter : parameters()) {
+      if (parameter.dtype() == DType.INT8 || parameter.dtype() == DType.FLOAT8) {
+        throw new IllegalStateException(
+            "this model was opened with "
+                + parameter.dtype()
+                + " weights, which have lost what a saved model should have; open it with float32"
+                + " weights to save it");
+      }
     }
     try {
       Files.createDirectories(directory);

@@ -133,6 +133,7 @@ class BadInputTest {
     for (int i = 0; i < values.length; i++) {
       switch (type) {
         case UINT8, INT8, BOOL -> buffer.put(i, (byte) values[i]);
+        case FLOAT8 -> buffer.put(i, (byte) (values[i] * 0x38));
         case INT16 -> buffer.putShort(2 * i, (short) values[i]);
         case FLOAT16 -> buffer.putShort(2 * i, (short) (values[i] * 0x3C00));
         case BFLOAT16 -> buffer.putShort(2 * i, (short) (values[i] * 0x3F80));

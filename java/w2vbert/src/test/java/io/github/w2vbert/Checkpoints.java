@@ -95,6 +95,7 @@ final class Checkpoints {
       case INT8 -> "I8";
       case UINT8 -> "U8";
       case BOOL -> "BOOL";
+      case FLOAT8 -> "F8_E4M3";
     };
   }
 }

@@ -638,10 +638,13 @@ class ModelTrainingTest {
     assertTrue(
         refused(() -> ctc(config.toBuilder().vocabSize(null).build(), options))
             .contains("vocab_size"));
-    LoadOptions int8 = LoadOptions.DEFAULT.withWeights(WeightType.INT8);
-    assertTrue(
-        refused(() -> ModelTraining.fromPretrained(Wav2Vec2BertForCTC.class, folder, int8, options))
-            .contains("int8"));
+    for (WeightType type : List.of(WeightType.INT8, WeightType.FLOAT8)) {
+      LoadOptions load = LoadOptions.DEFAULT.withWeights(type);
+      assertEquals(
+          "the load options ask for " + type + " weights; training expects float32",
+          refused(
+              () -> ModelTraining.fromPretrained(Wav2Vec2BertForCTC.class, folder, load, options)));
+    }
     assertTrue(refused(() -> options.withBetas(1, 0.9)).contains("beta1 is 1.0"));
     assertTrue(refused(() -> options.withAverageDecay(-0.1)).contains("averageDecay"));
     assertTrue(refused(() -> options.withEpsilon(0)).contains("epsilon"));
