@@ -3,6 +3,8 @@ package io.github.w2vbert.cli;
 import static io.github.w2vbert.WeightType.BFLOAT16;
 import static io.github.w2vbert.WeightType.FLOAT16;
 import static io.github.w2vbert.WeightType.FLOAT32;
+import static io.github.w2vbert.WeightType.FLOAT8;
+import static io.github.w2vbert.WeightType.INT8;
 
 import io.github.w2vbert.CudaDriver;
 import io.github.w2vbert.DefaultModel;
@@ -72,11 +74,12 @@ final class DoctorCommand implements Callable<Integer> {
       String refusal = W2vBert.registrationFailure();
       line(out, "operators", refusal.isEmpty() ? "registered with LibTorch" : refusal);
       boolean passed = true;
-      for (WeightType weights : WeightType.values()) {
+      for (WeightType weights : List.of(FLOAT32, FLOAT16, BFLOAT16, INT8)) {
         passed &= check(folder, SelfCheck.CPU, weights, out);
       }
-      for (int gpu = 0; gpu < usableGpus(); gpu++) {
-        for (WeightType weights : List.of(FLOAT32, FLOAT16, BFLOAT16)) {
+      List<CudaDriver.Device> gpus = usableGpus();
+      for (int gpu = 0; gpu < gpus.size(); gpu++) {
+        for (WeightType weights : gpuTypes(gpus.get(gpu).computeCapability())) {
           passed &= check(folder, "cuda:" + gpu, weights, out);
         }
       }
@@ -87,11 +90,16 @@ final class DoctorCommand implements Callable<Integer> {
     }
   }
 
-  private static int usableGpus() {
-    CudaDriver driver = W2vBert.cudaDriver();
-    return driver.devices().isEmpty() || !W2vBert.cudaProblem().isEmpty()
-        ? 0
-        : driver.devices().size();
+  private static List<CudaDriver.Device> usableGpus() {
+    List<CudaDriver.Device> gpus = W2vBert.cudaDriver().devices();
+    return gpus.isEmpty() || !W2vBert.cudaProblem().isEmpty() ? List.of() : gpus;
+  }
+
+  /** The types of weights that a GPU takes. */
+  static List<WeightType> gpuTypes(String computeCapability) {
+    return Double.parseDouble(computeCapability) < 8.9
+        ? List.of(FLOAT32, FLOAT16, BFLOAT16)
+        : List.of(FLOAT32, FLOAT16, BFLOAT16, FLOAT8);
   }
 
   private static boolean check(Path folder, String device, WeightType weights, PrintWriter out)

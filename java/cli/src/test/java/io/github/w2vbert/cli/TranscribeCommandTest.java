@@ -53,8 +53,19 @@ class TranscribeCommandTest {
 
     assertEquals(2, result.status());
     assertTrue(
-        result.err().contains("'int4' is not one of float32, float16, bfloat16, int8"),
+        result.err().contains("'int4' is not one of float32, float16, bfloat16, int8, float8"),
         result.err());
+  }
+
+  @Test
+  void float8IsRefusedOnTheCpu() {
+    Cli.Result result = Cli.run("transcribe", CLIP, "--model", Cli.PLAIN, "--weights", "float8");
+
+    assertEquals(
+        "w2vbert: weights of float8 are for a CUDA device; on the CPU a model has weights of float32,"
+            + " float16, bfloat16 or int8\n",
+        result.err());
+    assertEquals(1, result.status());
   }
 
   @Test
