@@ -20,6 +20,8 @@ import work
 transformers.utils.logging.disable_progress_bar()
 
 DTYPES = {name: getattr(torch, name) for name in work.DTYPE_BYTES}
+DTYPES["float8"] = torch.bfloat16  # but for products
+FLOAT8_LAYERS = {"intermediate_dense", "output_dense", "linear_q", "linear_k", "pointwise_conv1"}
 VOCABULARY = 64
 
 
@@ -63,6 +65,42 @@ def noise(seconds, seed):
     return (colour * loudness).astype(numpy.float32)
 
 
+def round_rows(x):
+    """float8 with the largest of a row at 448, and what the rows are to be multiplied by."""
+    scales = x.abs().amax(-1, keepdim=True).float() / 448
+    scales = torch.where(scales == 0, 1.0, scales)
+    return (x / scales).clamp(-448, 448).to(torch.float8_e4m3fn), scales
+
+
+def multiply_rows(a, a_scales, b, b_scales, bias=None):
+    """a @ b.mT of rounded rows, in bfloat16."""
+    return torch._scaled_mm(a, b.mT, a_scales, b_scales.mT, bias=bias, out_dtype=torch.bfloat16)
+
+
+class Float8Layer(torch.nn.Module):
+    """A linear layer, or a convolution of kernel 1, in float8."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.channels_first = isinstance(layer, torch.nn.Conv1d)
+        self.weight, self.scales = round_rows(layer.weight.detach().flatten(1))
+        self.bias = layer.bias
+
+    def forward(self, x):
+        rows = x.mT if self.channels_first else x
+        y = multiply_rows(*round_rows(rows.flatten(0, -2)), self.weight, self.scales, self.bias)
+        y = y.unflatten(0, rows.shape[:-1])
+        return y.mT if self.channels_first else y
+
+
+def use_float8(model):
+    """The layers that are float8 in ours."""
+    for module in list(model.wav2vec2_bert.encoder.modules()):
+        for name, layer in list(module.named_children()):
+            if name in FLOAT8_LAYERS:
+                setattr(module, name, Float8Layer(layer))
+
+
 class Transformers:
     """Wav2Vec2BertForCTC as its users call it: padded features and a mask."""
 
@@ -71,6 +109,8 @@ class Transformers:
         self.extractor = transformers.SeamlessM4TFeatureExtractor.from_pretrained(folder)
         self.model = transformers.Wav2Vec2BertForCTC.from_pretrained(folder, dtype=self.dtype)
         self.model = self.model.to(self.device).eval()
+        if dtype == "float8":
+            use_float8(self.model)
         self.call = self.model
 
     def use(self, attention):

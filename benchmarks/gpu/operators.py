@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as functional
 import transformers
 
+import models
 import work
 
 # Errors are relative to the result's largest element. float32: half a unit in the last place of a
@@ -387,6 +388,39 @@ class Comparison:
             self.record("best_tokens", dtype, f"{vocabulary} tokens, differing ids", wrong, 0)
             self.greedy(logits, dtype)
 
+    def float8(self, dtype):
+        """quantize_rows, and the product that it is for, beside PyTorch's own rounding."""
+        multiplies = torch.cuda.get_device_capability(self.device) >= (8, 9)
+        for count, size in [(1, 64), (5, 1000), (67, 1024), (33, 4096)]:
+            x = self.draw(count, size, dtype=dtype)
+            ours, plain = torch.ops.w2vbert.quantize_rows(x), models.round_rows(x)
+            self.compared.add("quantize_rows")
+            self.near("quantize_rows", dtype, f"{count} rows of {size}", x.double(),
+                      *(values.double() * scales for values, scales in (ours, plain)))  # fmt: skip
+            if dtype != torch.bfloat16 or not multiplies or size % 16 != 0:
+                continue
+            weight, bias = self.draw(size // 4, size, dtype=dtype), self.draw(size // 4, dtype=dtype)
+            truth = functional.linear(x.double(), weight.double(), bias.double())
+            products = (
+                models.multiply_rows(*rows, *matrix, bias)
+                for rows, matrix in (
+                    (ours, torch.ops.w2vbert.quantize_rows(weight)),
+                    (plain, models.round_rows(weight)),
+                )
+            )
+            self.near("product of float8", dtype, f"{count} rows of {size}", truth, *products)
+
+    def near(self, operator, dtype, case, truth, ours, plain):
+        bound = 2 * self.distance(plain, truth) + FLOOR[dtype]
+        self.record(operator, dtype, case, self.distance(ours, truth), bound)
+
+    def capability(self):
+        major, minor = torch.cuda.get_device_capability(self.device)
+        found = torch.ops.w2vbert.compute_capability(torch.zeros(1, device=self.device))
+        self.compared.add("compute_capability")
+        wrong = int(found.item() != 10 * major + minor)
+        self.record("compute_capability", torch.int64, "of the device", wrong, 0)
+
     def greedy(self, logits, dtype):
         offsets = self.offsets(self.lengths)
         results = torch.ops.w2vbert.ctc_greedy(logits, offsets, 0)
@@ -421,8 +455,10 @@ class Comparison:
                 self.rows(dtype)
                 self.shortened(dtype)
                 self.decoding(dtype)
+                self.float8(dtype)
         if self.cuda:
             self.marks()
+            self.capability()
 
 
 def load(build, device):

@@ -20,6 +20,11 @@ class WorkTest(unittest.TestCase):
         # transformers' model of this shape has 580,493,120, of which masked_spec_embed is not read.
         self.assertEqual(work.weight_count(24, 0), 580_493_120 - 1024)
 
+    def test_float8_halves_the_bytes_of_seven_eighths_of_the_matrices(self):
+        matrices = 24 * 23 * 1024 * 1024
+        saved = work.least_bytes([50], 24, 64, "bfloat16") - work.least_bytes([50], 24, 64, "float8")
+        self.assertEqual(saved, matrices * 20 // 23)
+
     def test_work_of_a_batch_is_that_of_its_utterances(self):
         both = work.flops([50, 400], 24, 64)
         self.assertEqual(both, work.flops([50], 24, 64) + work.flops([400], 24, 64))

@@ -24,7 +24,9 @@ import models
 import work
 
 FLOAT32_BOUND = 1e-3  # a root mean square error; transformers' own float32 is the other side
-COMPILED_BOUND = {"float32": 1e-3, "float16": 0.1, "bfloat16": 0.5}  # fusions round elsewhere
+COMPILED_BOUND = {  # fusions round elsewhere
+    "float32": 1e-3, "float16": 0.1, "bfloat16": 0.5, "float8": 0.5,
+}  # fmt: skip
 RAGGED = [5.0, 11.7, 8.3, 14.9, 6.1, 9.6, 13.2, 7.4]  # seconds
 
 CASES = {f"{seconds} s": [float(seconds)] for seconds in (1, 5, 8, 10, 30, 60)}
@@ -73,16 +75,23 @@ def repeat(measure, body, calls, seconds):
     return times
 
 
+def product(size, device, dtype):
+    """A call that multiplies two matrices of random numbers."""
+    a, b = (torch.randn(size, size, device=device).to(models.DTYPES[dtype]) for _ in range(2))
+    if dtype == "float8":
+        rows, columns = models.round_rows(a), models.round_rows(b)
+        return lambda: models.multiply_rows(*rows, *columns)
+    out = torch.empty_like(a)
+    return lambda: torch.mm(a, b, out=out)
+
+
 def measure_ceilings(results, device, dtypes, quick):
     clock = Clock(device)
     size = 1024 if quick else 8192
     for dtype in dtypes:
-        a, b = (torch.randn(size, size, device=device).to(models.DTYPES[dtype]) for _ in range(2))
-        out = torch.empty_like(a)
-        times = repeat(clock.device_ms, lambda: torch.mm(a, b, out=out), 10, 5.0)
+        times = repeat(clock.device_ms, product(size, device, dtype), 10, 5.0)
         rate = 2 * size**3 / (statistics.median(times) * 1e-3)
         results.write("ceiling", what="flops", dtype=dtype, per_second=rate, times_ms=times)
-    del a, b, out
     count = 1 << (26 if quick else 31)
     source = torch.randint(256, (count,), device=device, dtype=torch.uint8)
     target = torch.empty_like(source)

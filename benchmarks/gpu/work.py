@@ -7,6 +7,8 @@ import statistics
 HIDDEN, INNER, FEATURES, TAPS, DISTANCES = 1024, 4096, 160, 31, 73
 
 DTYPE_BYTES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
+# float8: feed-forwards, queries and keys, and the gate of a convolution; the rest is bfloat16.
+FLOAT8_OF_LAYER = 4 * HIDDEN * INNER + 4 * HIDDEN * HIDDEN
 
 
 def flops(times, layers, vocabulary):
@@ -37,6 +39,8 @@ def weight_count(layers, vocabulary):
 def least_bytes(times, layers, vocabulary, dtype):
     """What must cross the memory bus at least: weights once, features in, logits out."""
     values = weight_count(layers, vocabulary) + sum(times) * (FEATURES + vocabulary)
+    if dtype == "float8":
+        return values * DTYPE_BYTES["bfloat16"] - layers * FLOAT8_OF_LAYER
     return values * DTYPE_BYTES[dtype]
 
 

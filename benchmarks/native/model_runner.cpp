@@ -221,10 +221,11 @@ Tokens collapse(const std::vector<int32_t>& best, const Layout& layout, int64_t 
 }
 
 DType parse_dtype(const std::string& name) {
-  for (const DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16}) {
+  for (const DType dtype : {DType::kFloat32, DType::kFloat16, DType::kBFloat16, DType::kFloat8}) {
     if (dtype_name(dtype) == name) return dtype;
   }
-  throw std::invalid_argument("--dtype is '" + name + "', expected float32, float16 or bfloat16");
+  throw std::invalid_argument("--dtype is '" + name +
+                              "', expected float32, float16, bfloat16 or float8");
 }
 
 // The model on its device: all that depends on where and in which type is computed.
@@ -279,9 +280,9 @@ class Engine {
     }
     const Tensor host = Tensor::from_blob(samples.data(), {static_cast<int64_t>(samples.size())},
                                           DType::kFloat32, nullptr);
-    if (!single(clips.size())) return extractor_.extract_packed(host.to(device_), counts, dtype_);
-    PackedFeatures packed = extractor_.extract_packed(host.to(device_), counts, DType::kFloat32);
-    packed.features = packed.features.to({});
+    const DType dtype = single(clips.size()) ? DType::kFloat32 : model_->base().dtype();
+    PackedFeatures packed = extractor_.extract_packed(host.to(device_), counts, dtype);
+    if (single(clips.size())) packed.features = packed.features.to({});
     return packed;
   }
 
