@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/emulated_device.h"
 #include "cuda/emulated_stream.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/c_abi.h"
@@ -324,7 +325,8 @@ void require_for_scaled_mm(bool condition, const char* what) {
 
 // _scaled_mm.out(Tensor self, Tensor mat2, Tensor scale_a, Tensor scale_b, Tensor? bias, Tensor?
 // scale_result, ScalarType? out_dtype, bool use_fast_accum, *, Tensor(a!) out), with scales of rows
-// and columns, which LibTorch's for the CPU does not have: in float64, of what a GPU takes.
+// and columns, which LibTorch's for the CPU does not have: in float64, of what a GPU takes. On
+// compute capability 11.0 and more LibTorch 2.10 fails.
 void scaled_mm(uint64_t* stack, uint64_t, uint64_t) {
   const Tensor a = boxing::take_tensor(stack[0]);
   const Tensor b = boxing::take_tensor(stack[1]);
@@ -337,6 +339,7 @@ void scaled_mm(uint64_t* stack, uint64_t, uint64_t) {
   const int64_t rows = a.size(0);
   const int64_t in = a.size(1);
   const int64_t columns = b.size(1);
+  require_for_scaled_mm(cuda::compute_capability() < 110, "a device of compute capability 10.x");
   require_for_scaled_mm(a.dtype() == DType::kFloat8 && b.dtype() == DType::kFloat8, "float8");
   require_for_scaled_mm(a.is_contiguous() && b.stride(0) == 1 && b.stride(1) == in,
                         "rows and columns that are contiguous");

@@ -277,17 +277,25 @@ void require_usable(const Device& device) {
   }
 }
 
-// That the device, which is usable, multiplies float8.
+// That the device, which is usable, multiplies float8. LibTorch 2.10 does not on every later one.
 void require_float8(const Device& device) {
   constexpr int64_t kNeeded = 89;
-  const int64_t found =
-      ops::cuda_operators::compute_capability(Tensor::zeros({1}, DType::kFloat32, device));
-  if (found >= kNeeded) return;
+  const Tensor rows = Tensor::zeros({16, 16}, DType::kBFloat16, device);
+  const int64_t found = ops::cuda_operators::compute_capability(rows);
   const auto text = [](int64_t capability) {
     return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
   };
-  throw std::invalid_argument("weights of float8 need compute capability " + text(kNeeded) +
-                              " or more; " + device.name() + " has " + text(found));
+  if (found < kNeeded) {
+    throw std::invalid_argument("weights of float8 need compute capability " + text(kNeeded) +
+                                " or more; " + device.name() + " has " + text(found));
+  }
+  try {
+    const auto rounded = ops::cuda_operators::quantize_rows(rows);
+    ops::linear({rows}, {rounded.values, Tensor(), aten::reshape(rounded.scales, {16})});
+  } catch (const std::runtime_error& e) {
+    throw std::runtime_error("LibTorch cannot multiply float8 on " + device.name() +
+                             ", of compute capability " + text(found) + ": " + e.what());
+  }
 }
 
 // A model's device as Java asks for it; the values are checked there.

@@ -95,9 +95,10 @@ final class DoctorCommand implements Callable<Integer> {
     return gpus.isEmpty() || !W2vBert.cudaProblem().isEmpty() ? List.of() : gpus;
   }
 
-  /** The types of weights that a GPU takes. */
+  /** The types of weights that a GPU takes with LibTorch 2.10. */
   static List<WeightType> gpuTypes(String computeCapability) {
-    return Double.parseDouble(computeCapability) < 8.9
+    double capability = Double.parseDouble(computeCapability);
+    return capability < 8.9 || capability >= 11
         ? List.of(FLOAT32, FLOAT16, BFLOAT16)
         : List.of(FLOAT32, FLOAT16, BFLOAT16, FLOAT8);
   }
