@@ -86,6 +86,26 @@ TEST_P(CudaFloat8ModelTest, UtterancesDependNeitherOnOthersNorOnPadding) {
   }
 }
 
+TEST_P(CudaFloat8ModelTest, GraphsGiveWhatIsComputedWithout) {
+  const RecordedCase recorded(GetParam());
+  const int64_t width = parse_config(recorded.config()).feature_projection_input_dim;
+  const auto plain = recorded.load("cuda", DType::kFloat8);
+  const auto graphs = recorded.load(device_json("cuda:0", {24, 48}, 1), DType::kFloat8);
+  for (const int64_t frames : {48, 20, 24}) {
+    const Tensor features = random_features({frames}, width);
+    EXPECT_LE(
+        relative_error(numbers(*encode(*plain, features, {frames}, false)->last_hidden_state(0)),
+                       numbers(*encode(*graphs, features, {frames}, false)->last_hidden_state(0))),
+        other_rows())
+        << frames;
+  }
+  const GradMode mode(false);
+  const bool captured =
+      ops::cuda_operators::compute_capability(Tensor::zeros({1}, DType::kFloat32, kDevice)) == 90;
+  EXPECT_EQ(captured ? 2 : 0, device_state(*graphs)["graphs"]) << device_state(*graphs);
+  EXPECT_EQ(captured, device_state(*graphs)["graphProblem"] == "");
+}
+
 // Weights that lose most by rounding stay in bfloat16, as all that are no matrices of the encoder.
 bool is_float8(const std::string& name) {
   static const std::regex matrices(

@@ -207,6 +207,31 @@ TEST_F(EmulatedCudaTest, Float8IsRefusedWhereTheDeviceHasNoProductOfIt) {
   }
 }
 
+TEST_F(EmulatedCudaTest, Float8IsCapturedWhereItsProductTakesNoMemoryOfItsOwn) {
+  const RecordedCase recorded(case_folder("models", "model_none_mask"));
+  const int64_t width = parse_config(recorded.config()).feature_projection_input_dim;
+  const Tensor features = random_features({20}, width);
+  const struct Restore {
+    ~Restore() { cuda::emulated::set_compute_capability(90); }
+  } restore;
+  std::vector<double> expected;
+  for (const int capability : {90, 89, 103}) {
+    cuda::emulated::set_compute_capability(capability);
+    const auto model = recorded.load(device_json("cuda:0", {24}, 1), DType::kFloat8);
+    const std::vector<double> found =
+        numbers(*encode(*model, features, {20}, false)->last_hidden_state(0));
+    if (expected.empty()) expected = found;
+    EXPECT_EQ(expected, found) << capability;
+    const Json state = device_state(*model);
+    EXPECT_EQ(capability == 90 ? 1 : 0, state["graphs"]);
+    EXPECT_EQ(capability == 90 ? ""
+                               : "products of float8 cannot be captured on compute capability " +
+                                     std::to_string(capability / 10) + "." +
+                                     std::to_string(capability % 10) + ", only on 9.0",
+              state["graphProblem"]);
+  }
+}
+
 TEST_F(EmulatedCudaTest, AStepOfTrainingCopiesTwoNumbers) {
   const std::filesystem::path folder = case_folder("training", "train_ctc_relative_key");
   const GradMode mode(true);

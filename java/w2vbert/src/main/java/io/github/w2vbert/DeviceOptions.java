@@ -162,8 +162,9 @@ public record DeviceOptions(
    * These options with other CUDA graphs. A single utterance that is not longer than the longest
    * bucket is computed by replaying a graph that was captured for the shortest bucket that holds
    * it: one launch instead of hundreds. What fills the bucket is computed and thrown away. Longer
-   * utterances and batches are computed without a graph. Each graph takes memory of the device, and
-   * its first use in a session the time to capture it, unless there is {@link #withWarmUp}.
+   * utterances and batches are computed without a graph, and so is {@link WeightType#FLOAT8} but on
+   * compute capability 9.0. Each graph takes memory of the device, and its first use in a session
+   * the time to capture it, unless there is {@link #withWarmUp}.
    *
    * @param frames lengths in input frames, as {@link RaggedFeatures#lengths} has them (50 per
    *     second with the usual extractor), ascending from 1 to {@link #MAX_GRAPH_FRAMES}; none
