@@ -151,8 +151,8 @@ Tensor matrix_of(const Tensor& weight) {
   return weight.dim() == 3 ? aten::reshape(weight, {weight.size(0), weight.size(1)}) : weight;
 }
 
-Tensor composed(const LinearInput& input, const LinearParameters& layer) {
-  return aten::linear(composed(input), matrix_of(layer.weight), layer.bias);
+Tensor product(const Tensor& rows, const LinearParameters& layer) {
+  return aten::linear(rows, matrix_of(layer.weight), layer.bias);
 }
 
 // On a CUDA device: ATen's product, and what surrounds it in as few passes over memory as it takes.
@@ -391,10 +391,10 @@ Tensor run_kernel(const LinearInput& input, const Weights& up, Activation activa
   return output.activation ? finish(out, output) : out;
 }
 
-// The tape to record on, if the kernels can compute the result and it takes gradients.
+// The tape to record on, if the result takes gradients.
 Tape* recording(const LinearInput& input, const std::vector<const LinearParameters*>& layers) {
   Tape* const tape = Tape::recording();
-  if (tape == nullptr || input.x.dtype() != DType::kFloat32 || !input.x.is_cpu()) return nullptr;
+  if (tape == nullptr) return nullptr;
   const auto takes = [](const Tensor& x) { return x.defined() && requires_grad(x); };
   bool any = takes(input.x);
   if (input.norm != nullptr) any = any || takes(input.norm->weight) || takes(input.norm->bias);
@@ -423,24 +423,42 @@ struct Recorded {
   NormParameters norm;
 };
 
-// Layers of one input by the kernels, with gradients by the tape.
+// Layers of one input with equally many outputs, without a tape.
+std::vector<Tensor> products(const LinearInput& input,
+                             const std::vector<const LinearParameters*>& layers) {
+  std::vector<Tensor> outputs;
+  // Rows are rounded for all of the weights or for none.
+  const bool rounded = has_scales(layers[0]->weight.dtype());
+  const bool alike = std::all_of(layers.begin(), layers.end(), [&](const LinearParameters* layer) {
+    return has_scales(layer->weight.dtype()) == rounded;
+  });
+  if (!has_kernel(input.x) || !alike || layers.size() > cpu::kMostLinearWeights) {
+    const Tensor rows = normalize(input);
+    for (const LinearParameters* layer : layers) outputs.push_back(linear({rows}, *layer));
+    return outputs;
+  }
+  std::vector<Weights> weights;
+  for (const LinearParameters* layer : layers) weights.emplace_back(*layer);
+  const Tensor all = run_kernel(input, weights, false, {});
+  const int64_t size = layers[0]->weight.size(0);
+  for (size_t i = 0; i < layers.size(); ++i) {
+    outputs.push_back(aten::narrow(all, -1, static_cast<int64_t>(i) * size, size));
+  }
+  return outputs;
+}
+
+// The same with gradients by the tape.
 std::vector<Tensor> record(Tape& tape, const LinearInput& given,
                            const std::vector<const LinearParameters*>& layers) {
   const Recorded kept(tape, given);
   std::vector<LinearParameters> parameters;
-  std::vector<Weights> weights;
   for (const LinearParameters* layer : layers) {
     parameters.push_back({tape.leaf(layer->weight), tape.leaf(layer->bias)});
-    weights.emplace_back(*layer);
   }
   std::vector<Tensor> outputs;
   {
     const GradMode mode(false);
-    const Tensor all = run_kernel(given, weights, false, {});
-    const int64_t size = layers[0]->weight.size(0);
-    for (size_t i = 0; i < layers.size(); ++i) {
-      outputs.push_back(aten::narrow(all, -1, static_cast<int64_t>(i) * size, size));
-    }
+    outputs = products(given, layers);
   }
   return tape.record(outputs, [kept, parameters](const std::vector<Tensor>& gradients) {
     Tensor rows;
@@ -483,7 +501,7 @@ Tensor linear(const LinearInput& input, const LinearParameters& layer, const Lin
   }
   if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, false, output);
   if (has_cuda_operators(input.x)) return cuda_linear(input, layer, output);
-  return finish(composed(input, layer), output);
+  return finish(product(normalize(input), layer), output);
 }
 
 LinearInput linear(const LinearInput& input, const LinearParameters& layer,
@@ -539,24 +557,7 @@ std::vector<Tensor> linears(const LinearInput& input,
   }
   check_input(input);
   if (Tape* const tape = recording(input, layers)) return record(*tape, input, layers);
-  std::vector<Tensor> outputs;
-  // Rows are rounded for all of the weights or for none.
-  const bool rounded = has_scales((*layers.begin())->weight.dtype());
-  const bool alike = std::all_of(layers.begin(), layers.end(), [&](const LinearParameters* layer) {
-    return has_scales(layer->weight.dtype()) == rounded;
-  });
-  if (!has_kernel(input.x) || !alike || layers.size() > cpu::kMostLinearWeights) {
-    const Tensor rows = has_cuda_operators(input.x) ? cuda_rows(input) : composed(input);
-    for (const LinearParameters* layer : layers) outputs.push_back(linear({rows}, *layer));
-    return outputs;
-  }
-  std::vector<Weights> weights;
-  for (const LinearParameters* layer : layers) weights.emplace_back(*layer);
-  const Tensor all = run_kernel(input, weights, false, {});
-  for (size_t i = 0; i < layers.size(); ++i) {
-    outputs.push_back(aten::narrow(all, all.dim() - 1, static_cast<int64_t>(i) * size, size));
-  }
-  return outputs;
+  return products(input, layers);
 }
 
 Tensor gated_linear(const LinearInput& input, const LinearParameters& layer) {
@@ -615,6 +616,7 @@ Tensor finish(const Tensor& y, const LinearOutput& output) {
 
 Tensor normalize(const LinearInput& input) {
   check_input(input);
+  if (input.norm == nullptr && !input.activation && !input.valid.defined()) return input.x;
   if (Tape* const tape = recording(input, {})) {
     const Recorded kept(*tape, input);
     Tensor normed;

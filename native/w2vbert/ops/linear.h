@@ -2,13 +2,13 @@
 //
 // Without gradients, float32 on the CPU runs in kernels of our own, which read and write memory
 // once per product, use the weights where they lie, and whose rows depend neither on the rows
-// around them nor on the number of threads, to the last bit. They also compute where a tape records
-// (torch/tape.h), which keeps inputs only: norms and activations are computed again on the way
-// back. Without gradients on a CUDA device, float32, float16 and bfloat16 run through ATen's
-// products and the operators of ops/cuda around them. Elsewhere (gradients without a tape, other
-// dtypes) the same is composed of ATen's operators. Weights may have fewer bits than x where the
-// CPU's kernels compute, and be float8 beside bfloat16 rows on a CUDA device, which are rounded to
-// float8 before the product. All throw std::invalid_argument when a shape or dtype does not fit.
+// around them nor on the number of threads, to the last bit; on a CUDA device float32, float16 and
+// bfloat16 run through ATen's products and the operators of ops/cuda around them. The same computes
+// where a tape records (torch/tape.h), which keeps inputs only: norms and activations are computed
+// again on the way back. Elsewhere (gradients without a tape, other dtypes) all is composed of
+// ATen's operators. Weights may have fewer bits than x where the CPU's kernels compute, and be
+// float8 beside bfloat16 rows on a CUDA device, which are rounded to float8 before the product. All
+// throw std::invalid_argument when a shape or dtype does not fit.
 #pragma once
 
 #include <initializer_list>
