@@ -11,6 +11,7 @@
 #include "w2vbert/ops/linear.h"
 #include "w2vbert/ops/relative_position_attention.h"
 #include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/autocast.h"
 #include "w2vbert/torch/autograd.h"
 
 namespace w2vbert {
@@ -62,6 +63,55 @@ void expect_same_gradients(const std::vector<Tensor>& values, const TensorFuncti
   expect_close(results[1], results[0], "result");
   for (size_t i = 0; i < values.size(); ++i) {
     expect_close(gradients[1][i], gradients[0][i], "gradient " + std::to_string(i));
+  }
+}
+
+// Result and gradients of `function` with products in `type`, or in float32.
+std::vector<Tensor> run_under(std::optional<DType> type, const std::vector<Tensor>& values,
+                              const TensorFunction& function) {
+  const GradMode mode(true);
+  const Autocast autocast(type);
+  std::vector<Tensor> leaves;
+  for (const Tensor& value : values) {
+    leaves.push_back(aten::clone(value));
+    leaves.back().set_requires_grad(true);
+  }
+  Tape tape;
+  std::vector<Tensor> all{aten::to(function(leaves), DType::kFloat32)};
+  tape.backward(all[0], random_tensor(all[0].shape(), 77));
+  for (const Tensor& leaf : leaves) all.push_back(gradient(leaf));
+  return all;
+}
+
+double relative_difference(const Tensor& a, const Tensor& b) {
+  const Tensor x = aten::contiguous(aten::detach(a));
+  const Tensor y = aten::contiguous(aten::detach(b));
+  double errors = 0;
+  double squares = 0;
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    const auto one = static_cast<double>(x.data<float>()[i]);
+    const auto other = static_cast<double>(y.data<float>()[i]);
+    errors += (one - other) * (one - other);
+    squares += other * other;
+  }
+  return std::sqrt(errors / squares);
+}
+
+// Under Autocast result and gradients are off by roundings, which norms after products of this size
+// make larger, and not by less.
+void expect_rounded_gradients(const std::vector<Tensor>& values, const TensorFunction& function) {
+  const std::vector<Tensor> exact = run_under(std::nullopt, values, function);
+  for (const DType type : {DType::kBFloat16, DType::kFloat16}) {
+    const double rounding = type == DType::kBFloat16 ? 0x1p-9 : 0x1p-12;
+    const std::vector<Tensor> rounded = run_under(type, values, function);
+    for (size_t i = 0; i < exact.size(); ++i) {
+      ASSERT_TRUE(rounded[i].defined()) << i;
+      EXPECT_EQ(rounded[i].dtype(), DType::kFloat32) << i;
+      ASSERT_EQ(rounded[i].shape(), exact[i].shape()) << i;
+      const double difference = relative_difference(rounded[i], exact[i]);
+      EXPECT_LE(difference, 100 * rounding) << i << ", " << dtype_name(type);
+      EXPECT_GE(difference, 0.1 * rounding) << i << ", " << dtype_name(type);
+    }
   }
 }
 
@@ -128,6 +178,64 @@ TEST(TapeTest, LinearLayersHaveLibTorchsGradients) {
   }
 }
 
+TEST(TapeTest, LayersUnderAutocastRoundTheirProducts) {
+  const Tensor valid = Tensor::empty({9}, DType::kBool);
+  for (int64_t i = 0; i < 9; ++i) valid.data<bool>()[i] = i != 4;
+  for (const Activation activation :
+       {Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu, Activation::kRelu,
+        Activation::kSelu, Activation::kSilu, Activation::kMish, Activation::kTanh,
+        Activation::kSigmoid}) {
+    SCOPED_TRACE(static_cast<int>(activation));
+    expect_rounded_gradients(
+        {random_tensor({9, 6}, 1), random_tensor({10, 6, 1}, 2), random_tensor({10}, 3),
+         random_tensor({6, 10}, 4), random_tensor({6}, 5), random_tensor({6}, 6)},
+        [&](const auto& in) {
+          const ops::NormParameters norm{in[4], in[5], 1e-5};
+          const ops::LinearParameters up{in[1], in[2]};
+          const ops::LinearParameters down{in[3], Tensor()};
+          const Tensor y = ops::feed_forward({in[0], &norm, std::nullopt, valid}, up, activation,
+                                             down, {std::nullopt, in[0], 0.5});
+          EXPECT_EQ(y.dtype(), DType::kFloat32);  // a sum with a residual
+          const Tensor z = ops::linear({ops::gated_linear({y}, up)},
+                                       {random_tensor({6, 5}, 8), Tensor()}, {activation});
+          EXPECT_EQ(z.dtype(), Autocast::dtype().value_or(DType::kFloat32));
+          const Tensor last = ops::linears({z, &norm}, {&up, &up})[1];
+          return aten::cat({ops::normalize({z, &norm}), aten::to(last, DType::kFloat32)}, 1);
+        });
+  }
+}
+
+TEST(TapeTest, LayersUnderAutocastAreTheSameWithoutGradients) {
+  const std::vector<Tensor> in{random_tensor({9, 6}, 1), random_tensor({10, 6}, 2),
+                               random_tensor({10}, 3), random_tensor({6, 10}, 4),
+                               random_tensor({6}, 5)};
+  const ops::NormParameters norm{in[4], in[4], 1e-5};
+  const auto function = [&](const std::vector<Tensor>& x) {
+    return ops::normalize({ops::feed_forward({x[0], &norm}, {in[1], in[2]}, Activation::kSilu,
+                                             {in[3], Tensor()}, {std::nullopt, x[0], 0.5}),
+                           &norm});
+  };
+  for (const DType type : {DType::kBFloat16, DType::kFloat16}) {
+    const Tensor recorded = run_under(type, {in[0]}, function)[0];
+    const GradMode mode(false);
+    const Autocast autocast(type);
+    expect_close(function(in), recorded, dtype_name(type));
+  }
+}
+
+TEST(TapeTest, AutocastNestsAndEndsWithItsScope) {
+  EXPECT_EQ(Autocast::dtype(), std::nullopt);
+  {
+    const Autocast outer(DType::kFloat16);
+    {
+      const Autocast inner(std::nullopt);
+      EXPECT_EQ(Autocast::dtype(), std::nullopt);
+    }
+    EXPECT_EQ(Autocast::dtype(), DType::kFloat16);
+  }
+  EXPECT_EQ(Autocast::dtype(), std::nullopt);
+}
+
 TEST(TapeTest, TheConvolutionHasLibTorchsGradients) {
   const Tensor offsets = Tensor::of(std::vector<int64_t>{0, 11, 11, 20});
   expect_same_gradients(
@@ -135,7 +243,9 @@ TEST(TapeTest, TheConvolutionHasLibTorchsGradients) {
       [&](const auto& in) { return ops::causal_depthwise_conv1d(in[0], in[1], offsets); });
 }
 
-TEST(TapeTest, AttentionHasLibTorchsGradients) {
+// Calls body(values, function) for every kind of positions, with and without a mask and dropout.
+template <typename Body>
+void for_attentions(const Body& body) {
   const int64_t heads = 2;
   const std::vector<int64_t> bounds{0, 13, 13, 18, 40};
   const Tensor offsets = Tensor::of(bounds);
@@ -159,7 +269,7 @@ TEST(TapeTest, AttentionHasLibTorchsGradients) {
           values.push_back(random_tensor({2, 4}, 6));
           values.push_back(random_tensor({2, 4}, 7));
         }
-        expect_same_gradients(values, [&](const auto& in) {
+        body(values, [&](const std::vector<Tensor>& in) {
           ops::RelativePositions positions;
           if (kind == 1) {
             positions.distance_embedding = in[3];
@@ -176,6 +286,26 @@ TEST(TapeTest, AttentionHasLibTorchsGradients) {
       }
     }
   }
+}
+
+TEST(TapeTest, AttentionHasLibTorchsGradients) {
+  for_attentions([](const std::vector<Tensor>& values, const TensorFunction& function) {
+    expect_same_gradients(values, function);
+  });
+}
+
+TEST(TapeTest, AttentionUnderAutocastRoundsItsProducts) {
+  for_attentions([](const std::vector<Tensor>& values, const TensorFunction& function) {
+    // Queries, keys and values as projections give them.
+    const auto rounded = [&](const std::vector<Tensor>& in) {
+      std::vector<Tensor> given = in;
+      for (size_t i = 0; i < 3; ++i) {
+        given[i] = aten::to(in[i], Autocast::dtype().value_or(DType::kFloat32));
+      }
+      return function(given);
+    };
+    expect_rounded_gradients(values, rounded);
+  });
 }
 
 }  // namespace

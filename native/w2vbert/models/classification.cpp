@@ -69,8 +69,10 @@ Tensor pool_over_time(const Tensor& x, const Layout& layout, const std::vector<i
   for (int64_t u = 0; u < layout.utterances(); ++u) {
     const auto i = static_cast<size_t>(u);
     const int64_t length = layout.length(u);
-    const Tensor rows = aten::narrow(x, 0, layout.offsets[i],
-                                     counts.empty() ? length : std::min(counts[i], length));
+    const Tensor rows =
+        aten::to(aten::narrow(x, 0, layout.offsets[i],
+                              counts.empty() ? length : std::min(counts[i], length)),
+                 DType::kFloat32);
     const Tensor mean = aten::mean(rows, 0);
     pooled.push_back(aten::reshape(
         deviations ? aten::cat({mean, aten::unbiased_std(rows, 0)}, 0) : mean, {1, -1}));

@@ -72,14 +72,14 @@ Tensor causal_depthwise_conv1d(const Tensor& x, const Tensor& weight, const Tens
 Tensor gated_causal_depthwise_conv1d(const LinearInput& input, const LinearParameters& layer,
                                      const Tensor& weight, const Tensor& offsets) {
   if (has_cuda_operators(input.x)) {
-    return cuda_operators::gated_causal_depthwise_conv1d(linear(input, layer), weight,
-                                                         offsets.to(input.x.device()));
+    return cuda_operators::gated_causal_depthwise_conv1d(
+        aten::to(linear(input, layer), weight.dtype()), weight, offsets.to(input.x.device()));
   }
+  const Tensor gated = aten::to(gated_linear(input, layer), weight.dtype());
   if (!input.x.is_cpu()) {
-    return composite::causal_depthwise_conv1d(gated_linear(input, layer), weight,
-                                              aten::contiguous(offsets));
+    return composite::causal_depthwise_conv1d(gated, weight, aten::contiguous(offsets));
   }
-  return causal_depthwise_conv1d(gated_linear(input, layer), weight, offsets);
+  return causal_depthwise_conv1d(gated, weight, offsets);
 }
 
 }  // namespace w2vbert::ops

@@ -10,6 +10,7 @@
 #include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/ops/scratch.h"
 #include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/autocast.h"
 #include "w2vbert/torch/autograd.h"
 #include "w2vbert/torch/device_memory.h"
 #include "w2vbert/torch/parallel.h"
@@ -33,8 +34,21 @@ Shape with_last(Shape shape, int64_t size) {
   return shape;
 }
 
-bool has_kernel(const Tensor& x) {
+// Whether the CPU's kernels compute what surrounds a product of x, and the product itself.
+bool has_row_kernel(const Tensor& x) {
   return !GradMode::enabled() && x.dtype() == DType::kFloat32 && x.is_cpu();
+}
+bool has_kernel(const Tensor& x) { return has_row_kernel(x) && !Autocast::dtype(); }
+
+// Whether the operators of ops/cuda, whose operands are of one type, end a product of x.
+bool fuses_on_device(const Tensor& x) { return has_cuda_operators(x) && !Autocast::dtype(); }
+
+// The type of parameters for rows of a type: float32 if a product under Autocast gave them.
+DType parameter_type(DType rows) { return Autocast::dtype() == rows ? DType::kFloat32 : rows; }
+
+// As a product takes it, also if it is undefined.
+Tensor operand(const Tensor& x) {
+  return x.defined() ? aten::to(x, Autocast::dtype().value_or(x.dtype())) : x;
 }
 
 bool has_float8_product(const Tensor& x) {
@@ -72,13 +86,14 @@ void check_layer(const Tensor& x, const LinearParameters& layer) {
       weight.defined() &&
       (float8 ? has_float8_product(x) && fits_float8(weight.shape())
               : has_kernel(x) && weight.is_cpu() && weight_type(weight.dtype()));
-  if (!weight.defined() || (weight.dtype() != x.dtype() && !fewer_bits) ||
+  const DType dtype = parameter_type(x.dtype());
+  if (!weight.defined() || (weight.dtype() != dtype && !fewer_bits) ||
       (weight.dim() != 2 && !pointwise) || weight.size(1) != x.size(-1)) {
     const std::string in = std::to_string(x.size(-1));
     const bool trains = weight.defined() && GradMode::enabled() && weight_type(weight.dtype());
     refuse(kOp, "weight", weight.describe(),
-           dtype_name(x.dtype()) + " [out, " + in + "] or [out, " + in + ", 1]" +
-               (trains && weight.dtype() != x.dtype() ? " where gradients are recorded" : ""));
+           dtype_name(dtype) + " [out, " + in + "] or [out, " + in + ", 1]" +
+               (trains && weight.dtype() != dtype ? " where gradients are recorded" : ""));
   }
   if (has_scales(weight.dtype())) {
     check_tensor(kOp, "scales", layer.scales, DType::kFloat32, {weight.size(0)});
@@ -87,14 +102,15 @@ void check_layer(const Tensor& x, const LinearParameters& layer) {
     refuse(kOp, "scales", layer.scales.describe(), "float32 " + shape_string({weight.size(0)}));
   }
   const Tensor& bias = layer.bias;
-  if (bias.defined() && (bias.dtype() != x.dtype() || bias.shape() != Shape{weight.size(0)})) {
+  if (bias.defined() && (bias.dtype() != dtype || bias.shape() != Shape{weight.size(0)})) {
     refuse(kOp, "bias", bias.describe(),
-           "undefined or " + dtype_name(x.dtype()) + " " + shape_string({weight.size(0)}));
+           "undefined or " + dtype_name(dtype) + " " + shape_string({weight.size(0)}));
   }
 }
 
 void check_residual(const Tensor& residual, DType dtype, const Shape& shape) {
-  if (residual.defined() && (residual.dtype() != dtype || residual.shape() != shape)) {
+  if (residual.defined() &&
+      (parameter_type(residual.dtype()) != parameter_type(dtype) || residual.shape() != shape)) {
     refuse(kOp, "residual", residual.describe(),
            "undefined or " + dtype_name(dtype) + " " + shape_string(shape));
   }
@@ -104,11 +120,11 @@ void check_residual(const Tensor& residual, DType dtype, const Shape& shape) {
 void check_input(const LinearInput& input) {
   const int64_t features = input.x.size(-1);
   if (input.norm != nullptr) {
+    const DType dtype = parameter_type(input.x.dtype());
     for (const Tensor* tensor : {&input.norm->weight, &input.norm->bias}) {
-      if (!tensor->defined() || tensor->dtype() != input.x.dtype() ||
-          tensor->shape() != Shape{features}) {
+      if (!tensor->defined() || tensor->dtype() != dtype || tensor->shape() != Shape{features}) {
         refuse(kOp, tensor == &input.norm->weight ? "norm.weight" : "norm.bias", tensor->describe(),
-               dtype_name(input.x.dtype()) + " " + shape_string({features}));
+               dtype_name(dtype) + " " + shape_string({features}));
       }
     }
   }
@@ -136,6 +152,7 @@ std::optional<cpu::LinearActivation> kernel_activation(
 Tensor composed(const LinearInput& input) {
   Tensor x = input.x;
   if (input.norm != nullptr) {
+    x = aten::to(x, input.norm->weight.dtype());
     x = aten::layer_norm(x, input.norm->weight, input.norm->bias, input.norm->eps);
   }
   if (input.activation) x = activate(*input.activation, x);
@@ -152,7 +169,7 @@ Tensor matrix_of(const Tensor& weight) {
 }
 
 Tensor product(const Tensor& rows, const LinearParameters& layer) {
-  return aten::linear(rows, matrix_of(layer.weight), layer.bias);
+  return aten::linear(operand(rows), operand(matrix_of(layer.weight)), operand(layer.bias));
 }
 
 // On a CUDA device: ATen's product, and what surrounds it in as few passes over memory as it takes.
@@ -433,7 +450,7 @@ std::vector<Tensor> products(const LinearInput& input,
     return has_scales(layer->weight.dtype()) == rounded;
   });
   if (!has_kernel(input.x) || !alike || layers.size() > cpu::kMostLinearWeights) {
-    const Tensor rows = normalize(input);
+    const Tensor rows = operand(normalize(input));
     for (const LinearParameters* layer : layers) outputs.push_back(linear({rows}, *layer));
     return outputs;
   }
@@ -467,7 +484,7 @@ std::vector<Tensor> record(Tape& tape, const LinearInput& given,
       rows = kept.rows();
     }
     const int64_t in = rows.size(-1);
-    const Tensor values = aten::reshape(aten::detach(rows), {-1, in});
+    const Tensor values = operand(aten::reshape(aten::detach(rows), {-1, in}));
     Tensor sum;  // the gradient of the rows
     for (size_t i = 0; i < parameters.size(); ++i) {
       if (!gradients[i].defined()) continue;
@@ -475,16 +492,16 @@ std::vector<Tensor> record(Tape& tape, const LinearInput& given,
       const int64_t out = layer.weight.size(0);
       const Tensor gradient = aten::reshape(gradients[i], {-1, out});
       if (requires_grad(layer.weight)) {
-        Tape::add_gradient(layer.weight,
-                           aten::reshape(aten::matmul(aten::transpose(gradient, 0, 1), values),
-                                         layer.weight.shape()));
+        const Tensor slope = aten::matmul(aten::transpose(gradient, 0, 1), values);
+        Tape::add_gradient(layer.weight, aten::to(aten::reshape(slope, layer.weight.shape()),
+                                                  layer.weight.dtype()));
       }
       if (layer.bias.defined() && requires_grad(layer.bias)) {
-        Tape::add_gradient(layer.bias, aten::sum(gradient, 0));
+        Tape::add_gradient(layer.bias, aten::sum(aten::to(gradient, layer.bias.dtype()), 0));
       }
       if (!requires_grad(rows)) continue;
-      const Tensor part =
-          aten::matmul(gradient, aten::reshape(aten::detach(layer.weight), {out, in}));
+      const Tensor weight = operand(aten::reshape(aten::detach(layer.weight), {out, in}));
+      const Tensor part = aten::to(aten::matmul(gradient, weight), rows.dtype());
       sum = sum.defined() ? aten::add(sum, part) : part;
     }
     if (sum.defined()) aten::backward(rows, aten::reshape(sum, rows.shape()));
@@ -500,13 +517,13 @@ Tensor linear(const LinearInput& input, const LinearParameters& layer, const Lin
     return finish(record(*tape, input, {&layer})[0], output);
   }
   if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, false, output);
-  if (has_cuda_operators(input.x)) return cuda_linear(input, layer, output);
+  if (fuses_on_device(input.x)) return cuda_linear(input, layer, output);
   return finish(product(normalize(input), layer), output);
 }
 
 LinearInput linear(const LinearInput& input, const LinearParameters& layer,
                    const LinearOutput& output, LinearInput reader) {
-  if (has_cuda_operators(input.x) && reader.norm != nullptr) {
+  if (fuses_on_device(input.x) && reader.norm != nullptr) {
     check_layer(input.x, layer);
     check_input(input);
     return cuda_operators::finish_and_normalize(cuda_product(input, layer, false), layer.bias,
@@ -570,7 +587,7 @@ Tensor gated_linear(const LinearInput& input, const LinearParameters& layer) {
     return aten::glu(record(*tape, input, {&layer})[0], -1);
   }
   if (has_kernel(input.x)) return run_kernel(input, {Weights(layer)}, true, {});
-  if (has_cuda_operators(input.x)) {
+  if (fuses_on_device(input.x)) {
     return cuda_operators::gate(cuda_product(input, layer, false), layer.bias);
   }
   return aten::glu(linear(input, layer), -1);
@@ -584,7 +601,7 @@ Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activa
   const bool alike =
       has_scales(up.weight.dtype()) == (down.weight.defined() && has_scales(down.weight.dtype()));
   if (!has_kernel(input.x) || !alike) {
-    if (has_cuda_operators(input.x)) {
+    if (fuses_on_device(input.x)) {
       return linear({linear(input, up, {activation})}, down, output);
     }
     // The second layer keeps what the first one gave and activates it again.
@@ -597,7 +614,7 @@ Tensor feed_forward(const LinearInput& input, const LinearParameters& up, Activa
 LinearInput feed_forward(const LinearInput& input, const LinearParameters& up,
                          Activation activation, const LinearParameters& down,
                          const LinearOutput& output, LinearInput reader) {
-  if (has_cuda_operators(input.x)) {
+  if (fuses_on_device(input.x)) {
     return linear({linear(input, up, {activation})}, down, output, std::move(reader));
   }
   reader.x = feed_forward(input, up, activation, down, output);
@@ -606,12 +623,12 @@ LinearInput feed_forward(const LinearInput& input, const LinearParameters& up,
 
 Tensor finish(const Tensor& y, const LinearOutput& output) {
   check_residual(output.residual, y.dtype(), y.shape());
-  if (changes(output) && has_cuda_operators(y)) return cuda_operators::finish(y, Tensor(), output);
+  if (changes(output) && fuses_on_device(y)) return cuda_operators::finish(y, Tensor(), output);
   const Tensor activated = output.activation ? activate(*output.activation, y) : y;
   if (!output.residual.defined()) return activated;
   Tape* const tape = Tape::recording();
-  return aten::add(tape == nullptr ? output.residual : tape->leaf(output.residual), activated,
-                   output.scale);
+  const Tensor residual = tape == nullptr ? output.residual : tape->leaf(output.residual);
+  return aten::add(aten::to(residual, parameter_type(residual.dtype())), activated, output.scale);
 }
 
 Tensor normalize(const LinearInput& input) {
@@ -629,8 +646,9 @@ Tensor normalize(const LinearInput& input) {
       aten::backward(kept.rows(), gradients[0]);
     })[0];
   }
-  if (has_cuda_operators(input.x)) return cuda_rows(input);
-  if (!has_kernel(input.x) || input.x.size(-1) == 0) return composed(input);
+  const bool of_one_type = input.norm == nullptr || input.norm->weight.dtype() == input.x.dtype();
+  if (has_cuda_operators(input.x) && of_one_type) return cuda_rows(input);
+  if (!has_row_kernel(input.x) || input.x.size(-1) == 0) return composed(input);
   const Rows rows(input);
   const Tensor out = Tensor::empty(input.x.shape(), DType::kFloat32);
   const int64_t features = rows.params.features;

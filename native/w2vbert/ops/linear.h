@@ -9,6 +9,10 @@
 // ATen's operators. Weights may have fewer bits than x where the CPU's kernels compute, and be
 // float8 beside bfloat16 rows on a CUDA device, which are rounded to float8 before the product. All
 // throw std::invalid_argument when a shape or dtype does not fit.
+//
+// Under Autocast (torch/autocast.h) parameters are float32, and x is float32 or what a product
+// gave. Products round their operands to the type of Autocast and give it; norms give float32, and
+// so do sums with a residual.
 #pragma once
 
 #include <initializer_list>

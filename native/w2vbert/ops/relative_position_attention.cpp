@@ -15,6 +15,7 @@
 #include "w2vbert/ops/cuda_operators.h"
 #include "w2vbert/ops/relative_position_attention_backward.h"
 #include "w2vbert/torch/aten.h"
+#include "w2vbert/torch/autocast.h"
 #include "w2vbert/torch/autograd.h"
 #include "w2vbert/torch/library.h"
 #include "w2vbert/torch/parallel.h"
@@ -243,11 +244,19 @@ Tensor record(Tape& tape, const Tensor& query, const Tensor& key, const Tensor& 
   return tape.record({output}, backward)[0];
 }
 
-// The same on a CUDA device, without or with a tape; `offsets` and `key_mask` are on the CPU.
-Tensor record_on_device(const Tensor& query, const Tensor& key, const Tensor& value,
-                        const Tensor& offsets, int64_t heads, const Tensor& key_mask,
-                        const RelativePositions& positions, const Tensor& weight_factors,
-                        int64_t longest) {
+// Positions in the type of the queries.
+RelativePositions positions_as(const RelativePositions& positions, DType dtype) {
+  const auto as = [dtype](const Tensor& x) { return x.defined() ? aten::to(x, dtype) : x; };
+  return {as(positions.distance_embedding), positions.left, as(positions.position_projection),
+          as(positions.bias_u), as(positions.bias_v)};
+}
+
+// As record, on a CUDA device or in the type of Autocast, without a tape, too; `offsets` and
+// `key_mask` are on the CPU.
+Tensor record_composed(const Tensor& query, const Tensor& key, const Tensor& value,
+                       const Tensor& offsets, int64_t heads, const Tensor& key_mask,
+                       const RelativePositions& positions, const Tensor& weight_factors,
+                       int64_t longest) {
   const Tensor bounds = aten::contiguous(offsets);
   const auto given = [left = positions.left](const std::vector<Tensor>& in) {
     return RelativePositions{in[3], left, in[4], in[5], in[6]};
@@ -261,7 +270,7 @@ Tensor record_on_device(const Tensor& query, const Tensor& key, const Tensor& va
       {query, key, value, positions.distance_embedding, positions.position_projection,
        positions.bias_u, positions.bias_v},
       [&](const std::vector<Tensor>& in) {
-        if (weight_factors.defined()) return composed(in);
+        if (weight_factors.defined() || query.is_cpu()) return composed(in);
         return cuda_operators::relative_position_attention(
                    in[0], in[1], in[2], bounds.to(query.device()), heads,
                    key_mask.to(query.device()), given(in), false, longest)
@@ -312,16 +321,18 @@ const OperatorRegistration rotary_registration{
 AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,
                                             const Tensor& value, const Tensor& offsets,
                                             int64_t heads, const Tensor& key_mask,
-                                            const RelativePositions& positions, bool return_weights,
+                                            const RelativePositions& given, bool return_weights,
                                             const Tensor& weight_factors, int64_t longest) {
+  const bool autocast = query.defined() && Autocast::dtype() == query.dtype();
+  const RelativePositions positions = autocast ? positions_as(given, query.dtype()) : given;
   if (has_cuda_operators(query) && !weight_factors.defined()) {
     return cuda_operators::relative_position_attention(
         query, key, value, return_weights ? offsets : offsets.to(query.device()), heads,
         key_mask.to(query.device()), positions, return_weights, longest);
   }
-  if (query.defined() && !query.is_cpu()) {
-    return {record_on_device(query, key, value, offsets, heads, key_mask, positions, weight_factors,
-                             longest),
+  if (autocast || (query.defined() && !query.is_cpu())) {
+    return {record_composed(query, key, value, offsets, heads, key_mask, positions, weight_factors,
+                            longest),
             Tensor()};
   }
   check_rows(kAttention, "query", query, heads);

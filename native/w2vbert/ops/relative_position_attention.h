@@ -29,8 +29,8 @@ struct AttentionOutput {
 //   offsets            [utterances + 1]  int64; utterance u owns the rows from offsets[u] on
 //   key_mask           [total_time]      bool: whether a row counts as key; undefined: all do
 //   positions          dtype of query; one of the two kinds or none
-//   weight_factors     dtype of query, laid out like the weights, which are multiplied by them
-//                      after the softmax (dropout); undefined: they are not
+//   weight_factors     dtype of query, float32 for half types; laid out like the weights, which are
+//                      multiplied by them after the softmax (dropout); undefined: they are not
 // Excluded keys have weight 0; an utterance without any valid key weighs all its keys alike. All
 // tensors are on the CPU, or all on a CUDA device: there float16 and bfloat16 are welcome, too, and
 // so are offsets on the device, but for the weights; `longest` says then that no utterance is
@@ -39,8 +39,9 @@ struct AttentionOutput {
 // composite runs, whose memory grows with the square of time (with a tape on the way back only, and
 // for one utterance at a time unless positions are `relative`), elsewhere the kernel, whose memory
 // grows with time only (but for the weights) and whose rows of an utterance do not depend on the
-// batch, to the last bit. Throws std::invalid_argument when a shape, dtype, device or offset does
-// not fit.
+// batch, to the last bit. Under Autocast (torch/autocast.h) tensors of its type are welcome on the
+// CPU, too, with positions of float32, but for the weights. Throws std::invalid_argument when a
+// shape, dtype, device or offset does not fit.
 AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,
                                             const Tensor& value, const Tensor& offsets,
                                             int64_t heads, const Tensor& key_mask,

@@ -29,13 +29,16 @@ Tensor gather_offsets(const Tensor& x, const std::vector<int64_t>& keys, const C
   return aten::call("aten::gather", "", {{x}, {int64_t{2}}, {expanded}, {false}});
 }
 
-// [heads, time, keys.size()]
+// What sums and the softmax of products in a type compute in.
+DType wide_type(DType dtype) { return dtype_size(dtype) == 2 ? DType::kFloat32 : dtype; }
+
+// [heads, time, keys.size()], in the wide type.
 Tensor scores(const Tensor& query, const Tensor& key, const std::vector<int64_t>& keys,
               int64_t heads, const RelativePositions& positions) {
   const int64_t time = query.size(1);
   const int64_t head_dim = query.size(2);
   const auto product = [](const Tensor& a, const Tensor& b) {
-    return aten::matmul(a, aten::transpose(b, -2, -1));
+    return aten::to(aten::matmul(a, aten::transpose(b, -2, -1)), wide_type(a.dtype()));
   };
   Tensor sum;
   if (positions.distance_embedding.defined()) {
@@ -69,6 +72,7 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
                                             const Tensor& weight_factors) {
   const int64_t* bounds = offsets.data<int64_t>();
   const Tensor mask = key_mask.defined() ? aten::contiguous(key_mask) : key_mask;
+  const DType wide = wide_type(query.dtype());
   aten::TensorList outputs;
   aten::TensorList all_weights;
   int64_t squares = 0;  // of the utterances before
@@ -87,7 +91,7 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
     Tensor values = split_heads(value, first, time, heads);
     Tensor weights;
     if (count == 0) {
-      weights = aten::softmax(Tensor::zeros(square, query.dtype(), query.device()), 2);
+      weights = aten::softmax(Tensor::zeros(square, wide, query.device()), 2);
     } else {
       const Tensor queries = split_heads(query, first, time, heads);
       Tensor valid_keys = split_heads(key, first, time, heads);
@@ -104,15 +108,13 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
       weights = aten::mul(weights, factors);
     }
     squares += time * time;
-    const Tensor heads_out = aten::matmul(weights, values);
+    const Tensor heads_out = aten::matmul(aten::to(weights, values.dtype()), values);
     outputs.push_back(aten::reshape(aten::transpose(heads_out, 0, 1), {time, query.size(1)}));
     if (!return_weights) continue;
     if (0 < count && count < time) {
-      weights = aten::call("aten::index_copy", "",
-                           {{Tensor::zeros(square, query.dtype(), query.device())},
-                            {int64_t{2}},
-                            {chosen},
-                            {weights}});
+      weights = aten::call(
+          "aten::index_copy", "",
+          {{Tensor::zeros(square, wide, query.device())}, {int64_t{2}}, {chosen}, {weights}});
     }
     all_weights.push_back(aten::reshape(weights, {-1}));
   }
@@ -120,8 +122,8 @@ AttentionOutput relative_position_attention(const Tensor& query, const Tensor& k
   result.output = outputs.empty() ? Tensor::empty(query.shape(), query.dtype(), query.device())
                                   : aten::cat(outputs, 0);
   if (return_weights) {
-    result.weights = all_weights.empty() ? Tensor::empty({0}, query.dtype(), query.device())
-                                         : aten::cat(all_weights, 0);
+    result.weights =
+        all_weights.empty() ? Tensor::empty({0}, wide, query.device()) : aten::cat(all_weights, 0);
   }
   return result;
 }

@@ -6,9 +6,9 @@
 
 namespace w2vbert::ops::composite {
 
-// The ops of the same names as differentiable ATen calls, for float32 and float64. The arguments
-// are those of the ops, checked, or on a CUDA device; `offsets` is contiguous, and it and
-// `key_mask` are on the CPU.
+// The ops of the same names as differentiable ATen calls; in half types sums of scores, softmax and
+// weights are float32. The arguments are those of the ops, checked, or on a CUDA device; `offsets`
+// is contiguous, and it and `key_mask` are on the CPU.
 AttentionOutput relative_position_attention(const Tensor& query, const Tensor& key,
                                             const Tensor& value, const Tensor& offsets,
                                             int64_t heads, const Tensor& key_mask,
