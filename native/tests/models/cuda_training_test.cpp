@@ -7,97 +7,17 @@
 #include <string>
 #include <vector>
 
-#include "models/cuda_test.h"
+#include "models/recorded_training.h"
 #include "temporary_folder.h"
 
 namespace w2vbert::testing {
 namespace {
-
-using jni::NativeTraining;
-using TrainingPointer = std::shared_ptr<NativeTraining>;
-
-class RecordedTraining : public RecordedCase {
- public:
-  using RecordedCase::RecordedCase;
-
-  // With every dropout, layerdrop and SpecAugment if `random`.
-  TrainingPointer open(const std::string& device, const Json& options, bool random = false) const {
-    Json config = parse_json(RecordedCase::config(), "config.json");
-    if (random) {
-      for (const char* name :
-           {"hidden_dropout", "activation_dropout", "attention_dropout", "feat_proj_dropout",
-            "final_dropout", "conformer_conv_dropout", "layerdrop"}) {
-        config[name] = 0.2;
-      }
-      config["apply_spec_augment"] = true;
-      config["mask_time_prob"] = 0.3;
-      config["mask_time_length"] = 3;
-      config["mask_feature_prob"] = 0.3;
-      config["mask_feature_length"] = 4;
-    }
-    const auto model = NativeModel::from_pretrained(
-        json()["class"], folder().string(), config.dump(), true, false, 1, true,
-        static_cast<int>(DType::kFloat32), device_json(device));
-    return NativeTraining::create(*model, options.dump());
-  }
-
-  double accumulate(NativeTraining& training, double weight = 1) const {
-    return training.accumulate(batch("input_features").get(), batch("attention_mask").get(),
-                               batch("labels").get(), weight);
-  }
-
-  // Names behind a prefix of the outputs.
-  std::vector<std::string> names(const std::string& prefix) const {
-    std::vector<std::string> names;
-    for (const TensorEntry& entry : outputs().entries()) {
-      if (entry.name.rfind(prefix, 0) == 0) names.push_back(entry.name.substr(prefix.size()));
-    }
-    return names;
-  }
-
- private:
-  TensorPointer batch(const std::string& name) const {
-    const TensorEntry* entry = inputs().find(name);
-    if (entry == nullptr) return nullptr;
-    return native(entry->shape, dtype_of(entry->dtype), entry->data);
-  }
-};
-
-std::vector<std::filesystem::path> training_cases() {
-  std::vector<std::filesystem::path> folders;
-  for (const auto& entry : std::filesystem::directory_iterator(golden_group("training"))) {
-    const Json json = parse_json(read_bytes(entry.path() / "case.json"), "case.json");
-    if (json["kind"] == "training") folders.push_back(entry.path());
-  }
-  std::sort(folders.begin(), folders.end());
-  return folders;
-}
-
-std::vector<double> parameter(const NativeTraining& training, const std::string& name) {
-  return numbers(*training.model()->parameter(name));
-}
-
-std::vector<std::string> parameter_names(const NativeTraining& training) {
-  std::vector<std::string> names;
-  for (const Json& row : parse_json(training.model()->parameters_json(), "parameters")) {
-    names.push_back(row["name"]);
-  }
-  return names;
-}
 
 constexpr double kRate = 1e-3;
 
 // Of the way that the largest steps go. AdamW divides gradients by their size, so that an element
 // whose gradient is but rounding noise may go anywhere; few are such.
 constexpr double kTolerance = 2e-2;
-
-// The root of the mean square.
-double difference(const std::vector<double>& a, const std::vector<double>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return std::sqrt(sum / static_cast<double>(a.size()));
-}
 
 class CudaTrainingTest : public CudaTest,
                          public ::testing::WithParamInterface<std::filesystem::path> {
@@ -116,7 +36,8 @@ class CudaTrainingTest : public CudaTest,
       if (step == 0) expect_gradients(recorded, noise, *training);
       if (step + 1 == losses.size()) break;
       double norm = 0;
-      ASSERT_TRUE(training->step(kRate, &norm));
+      double scale = 0;
+      ASSERT_TRUE(training->step(kRate, &norm, &scale));
     }
     for (const std::string& name : recorded.names("final.")) {
       if (noise.count(name) > 0) continue;
@@ -179,8 +100,9 @@ TEST_P(CudaTrainingTest, DrawsAndStepsAreThoseOfTheCpu) {
       const double loss = recorded.accumulate(*host, weight);
       ASSERT_NEAR(loss, recorded.accumulate(*device, weight), 1e-4 * std::max(1.0, loss));
     }
-    ASSERT_TRUE(host->step(kRate, &norm_on_host));
-    ASSERT_TRUE(device->step(kRate, &norm_on_device));
+    double scale = 0;
+    ASSERT_TRUE(host->step(kRate, &norm_on_host, &scale));
+    ASSERT_TRUE(device->step(kRate, &norm_on_device, &scale));
     ASSERT_NEAR(norm_on_host, norm_on_device, 1e-3 * norm_on_host);
   }
   expect_same_parameters("after the steps");
@@ -201,7 +123,8 @@ class CudaTrainingStateTest : public CudaTest {
   void step(NativeTraining& training) const {
     recorded.accumulate(training);
     double norm = 0;
-    ASSERT_TRUE(training.step(kRate, &norm));
+    double scale = 0;
+    ASSERT_TRUE(training.step(kRate, &norm, &scale));
   }
 };
 
@@ -232,7 +155,7 @@ TEST_F(CudaTrainingStateTest, WorkersGiveTheirGradients) {
   recorded.accumulate(*alone, 2);
   const auto model = alone->model();
   const TrainingPointer main = recorded.open("cuda:0", training_options());
-  const TrainingPointer worker = NativeTraining::create(*main->model(), training_options().dump());
+  const TrainingPointer worker = main->worker();
   recorded.accumulate(*main, 1);
   recorded.accumulate(*worker, 2);
   main->take_gradients(worker.get());

@@ -164,6 +164,12 @@ auto training(const Body& body) -> decltype(body()) {
       true);
 }
 
+// By the name that Java's enum gives the type; float32 is none.
+std::optional<DType> autocast_type(const std::string& name) {
+  if (name == "FLOAT32") return std::nullopt;
+  return name == "FLOAT16" ? DType::kFloat16 : DType::kBFloat16;
+}
+
 // The record as Java's JSON library writes it; its values are checked there.
 TrainingOptions training_options(const std::string& text) {
   const json options = json::parse(text);
@@ -177,6 +183,7 @@ TrainingOptions training_options(const std::string& text) {
   result.average_decay = options.at("averageDecay");
   result.mode.gradient_checkpointing = options.at("gradientCheckpointing");
   result.mode.freeze_base = options.at("freezeBase");
+  result.mode.autocast = autocast_type(options.at("autocast"));
   result.freeze_feature_projection = options.at("freezeFeatureProjection");
   result.loss.am_softmax_scale = options.at("amSoftmax").at("scale");
   result.loss.am_softmax_margin = options.at("amSoftmax").at("margin");
@@ -707,19 +714,27 @@ double NativeTraining::accumulate(const NativeTensor* features, const NativeTens
   });
 }
 
-void NativeTraining::take_gradients(NativeTraining* other) {
-  training([&] { impl_->training.take_gradients(other->impl_->training); });
+std::shared_ptr<NativeTraining> NativeTraining::worker() const {
+  return guarded([&] {
+    return std::make_shared<NativeTraining>(
+        std::make_shared<Impl>(Impl{impl_->model, impl_->training.worker()}));
+  });
+}
+
+void NativeTraining::take_gradients(NativeTraining* worker) {
+  training([&] { impl_->training.take_gradients(worker->impl_->training); });
 }
 
 void NativeTraining::reseed(int64_t seed) {
   guarded([&] { impl_->training.reseed(static_cast<uint64_t>(seed)); });
 }
 
-bool NativeTraining::step(double learning_rate, double* gradient_norm) {
+bool NativeTraining::step(double learning_rate, double* gradient_norm, double* loss_scale) {
   return training([&] {
     const Settling settling(*impl_->model);
     const ModelTraining::Step step = impl_->training.step(learning_rate);
     *gradient_norm = step.gradient_norm;
+    *loss_scale = step.loss_scale;
     return step.applied;
   });
 }

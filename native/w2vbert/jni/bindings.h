@@ -147,11 +147,14 @@ class W2VBERT_API NativeTraining {
   /** Returns the loss; unless it is finite, no gradient was added. `attention_mask` may be null. */
   double accumulate(const NativeTensor* features, const NativeTensor* attention_mask,
                     const NativeTensor* labels, double weight);
-  /** Adds the gradients of another training of the same parameters, which then has none. */
-  void take_gradients(NativeTraining* other);
+  /** A place of its own for gradients of the same parameters. It may be used while this one is. */
+  std::shared_ptr<NativeTraining> worker() const;
+  /** Adds the gradients of a worker, which then has none. */
+  void take_gradients(NativeTraining* worker);
   void reseed(int64_t seed);
-  /** Writes the norm of the gradients; whether the step was made. */
-  bool step(double learning_rate, double* gradient_norm);
+  /** Writes the norm of the gradients, and what the next losses are multiplied by for theirs;
+   *  whether the step was made. */
+  bool step(double learning_rate, double* gradient_norm, double* loss_scale);
   void zero_gradients();
   /** Null if there is none. */
   std::shared_ptr<NativeTensor> gradient(const std::string& name) const;

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "w2vbert/modules/random_stream.h"
+#include "w2vbert/torch/autocast.h"
 #include "w2vbert/torch/tape.h"
 #include "w2vbert/torch/tensor.h"
 
@@ -15,12 +17,16 @@ struct TrainingMode {
   bool gradient_checkpointing = false;
   // The base model computes in training mode, but records no gradients.
   bool freeze_base = false;
+  // What products of layers compute in, float16 or bfloat16, with float32 parameters; none:
+  // float32.
+  std::optional<DType> autocast;
 };
 
 // One forward and one backward pass. Gradients are enabled on the thread that uses it.
 class TrainingPass {
  public:
-  TrainingPass(RandomStream& random, const TrainingMode& mode) : random_(&random), mode_(mode) {}
+  TrainingPass(RandomStream& random, const TrainingMode& mode)
+      : random_(&random), mode_(mode), autocast_(mode.autocast) {}
   TrainingPass(const TrainingPass&) = delete;
   TrainingPass& operator=(const TrainingPass&) = delete;
 
@@ -46,6 +52,7 @@ class TrainingPass {
  private:
   RandomStream* random_;
   TrainingMode mode_;
+  Autocast autocast_;
   Tape tape_;
 };
 

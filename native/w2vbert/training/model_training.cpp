@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <map>
 #include <stdexcept>
 
@@ -16,6 +17,8 @@ namespace w2vbert {
 namespace {
 
 constexpr const char* kStateFormat = "w2vbert training state 1";
+constexpr const char* kScaleExponent = "loss_scale_exponent";
+constexpr const char* kScaleSteps = "loss_scale_steps";
 
 bool starts_with(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
@@ -106,16 +109,30 @@ void expect_text(const SafetensorsFile& file, const std::string& key, const std:
   }
 }
 
-uint64_t state_number(const SafetensorsFile& file, const std::string& key) {
+template <typename Integer>
+Integer state_number(const SafetensorsFile& file, const std::string& key,
+                     Integer least = std::numeric_limits<Integer>::min(),
+                     Integer largest = std::numeric_limits<Integer>::max()) {
   const std::string& text = state_text(file, key);
-  uint64_t number = 0;
+  Integer number = 0;
   const char* const end = text.data() + text.size();
   const auto [last, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || last != end) {
+  if (error != std::errc() || last != end || number < least || number > largest) {
     throw std::invalid_argument(file.path() + ": " + key + " is '" + text +
-                                "'; expected a number below 2^64");
+                                "'; expected a number from " + std::to_string(least) + " to " +
+                                std::to_string(largest));
   }
   return number;
+}
+
+// The first one after a training that scaled no losses.
+LossScale state_scale(const SafetensorsFile& file) {
+  LossScale scale;
+  if (file.metadata().count(kScaleExponent) == 0) return scale;
+  scale.exponent = state_number<int>(file, kScaleExponent, LossScale::kLeastExponent,
+                                     LossScale::kLargestExponent);
+  scale.steps = state_number<int64_t>(file, kScaleSteps, 0, LossScale::kStepsToGrow - 1);
+  return scale;
 }
 
 }  // namespace
@@ -142,6 +159,18 @@ ModelTraining::ModelTraining(const std::string& model_class, const Config& confi
   }
 }
 
+ModelTraining ModelTraining::worker() const {
+  std::vector<std::pair<std::string, Tensor>> parameters;
+  for (const Parameter& parameter : parameters_) {
+    parameters.emplace_back(parameter.name, aten::detach(parameter.leaf));
+  }
+  TrainingOptions options = options_;
+  options.average_decay = 0;
+  ModelTraining worker(model_class_, model_->base().config(), parameters, options);
+  worker.scale_ = scale_;
+  return worker;
+}
+
 void ModelTraining::require_own_weights(const char* what) const {
   if (average_in_use_) {
     throw std::logic_error(std::string("the averaged weights are in use; end that before ") + what);
@@ -158,10 +187,11 @@ double ModelTraining::accumulate(const Tensor& features, const Tensor& attention
   TrainingPass pass(random_, options_.mode);
   ModelInput input = padded_input(features, attention_mask, Tensor(), model_->base().config());
   input.training = &pass;
-  const HeadOutput output = model_->forward(input, {});
+  HeadOutput output = model_->forward(input, {});
+  output.logits = aten::to(output.logits, DType::kFloat32);
   const Tensor loss = model_->loss(output, labels, options_.loss);
   const double value = static_cast<double>(*aten::detach(loss).to({}).data<float>());
-  if (std::isfinite(value)) pass.backward(loss, weight);
+  if (std::isfinite(value)) pass.backward(loss, weight * loss_scale());
   return value;
 }
 
@@ -182,44 +212,41 @@ ModelTraining::Step ModelTraining::step(double learning_rate) {
                        &parameter.moments});
   }
   const GradMode mode(false);
-  const double norm = std::sqrt(sum_of_squares(gradients));
-  if (reached.empty() || !std::isfinite(norm)) {
+  const double scale = loss_scale();
+  const double norm = std::sqrt(sum_of_squares(gradients)) / scale;
+  const bool finite = std::isfinite(norm);
+  if (scales_losses() && !reached.empty()) scale_->update(finite);
+  if (reached.empty() || !finite) {
     zero_gradients();
-    return {norm, false};
+    return {norm, false, loss_scale()};
   }
   // The reference's clip_grad_norm_ has this small number, too.
   const double clipped = options_.max_gradient_norm > 0
                              ? std::min(1.0, options_.max_gradient_norm / (norm + 1e-6))
                              : 1.0;
-  adamw_step(reached, clipped, learning_rate, options_.adamw);
+  adamw_step(reached, clipped / scale, learning_rate, options_.adamw);
   for (const Parameter& parameter : parameters_) {
     if (parameter.average.defined()) {
       update_average(parameter.average, aten::detach(parameter.leaf), options_.average_decay);
     }
   }
   zero_gradients();
-  return {norm, true};
+  return {norm, true, loss_scale()};
 }
 
-void ModelTraining::take_gradients(ModelTraining& other) {
+void ModelTraining::take_gradients(ModelTraining& worker) {
   require_own_weights("taking gradients");
-  const auto same = [](const Parameter& mine, const Parameter& theirs) {
-    return mine.name == theirs.name && mine.leaf.raw_data() == theirs.leaf.raw_data();
-  };
-  if (&other == this || other.model_class_ != model_class_ ||
-      !std::equal(parameters_.begin(), parameters_.end(), other.parameters_.begin(),
-                  other.parameters_.end(), same)) {
-    throw std::invalid_argument("gradients of a " + other.model_class_ +
-                                " with other parameters; expected another training of the same " +
-                                model_class_);
+  if (&worker == this || worker.scale_ != scale_) {
+    throw std::invalid_argument("gradients of another training, of a " + worker.model_class_ +
+                                "; expected those of a worker of this one, of a " + model_class_);
   }
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    const Parameter& from = other.parameters_[i];
+    const Parameter& from = worker.parameters_[i];
     if (!from.trained) continue;
     const Tensor gradient = w2vbert::gradient(from.leaf);
     if (gradient.defined()) Tape::add_gradient(parameters_[i].leaf, aten::detach(gradient));
   }
-  other.zero_gradients();
+  worker.zero_gradients();
 }
 
 void ModelTraining::zero_gradients() {
@@ -232,7 +259,8 @@ Tensor ModelTraining::gradient(const std::string& name) const {
   for (const Parameter& parameter : parameters_) {
     if (parameter.name != name) continue;
     const Tensor gradient = parameter.trained ? w2vbert::gradient(parameter.leaf) : Tensor();
-    return gradient.defined() ? aten::clone(aten::detach(gradient)) : gradient;
+    return gradient.defined() ? aten::div(aten::detach(gradient), Tensor::scalar(loss_scale()))
+                              : gradient;
   }
   throw std::invalid_argument("there is no parameter '" + name + "' in this model");
 }
@@ -277,11 +305,15 @@ void ModelTraining::save_state(const std::string& path) const {
     steps.data<int64_t>()[i] = parameter.moments.steps;
   }
   tensors.push_back({"steps", SafetensorsDType::kI64, steps.shape(), steps.raw_data()});
-  write_safetensors(path, tensors,
-                    {{"format", kStateFormat},
-                     {"model_class", model_class_},
-                     {"random_seed", std::to_string(random_.seed())},
-                     {"random_position", std::to_string(random_.position())}});
+  std::map<std::string, std::string> texts{{"format", kStateFormat},
+                                           {"model_class", model_class_},
+                                           {"random_seed", std::to_string(random_.seed())},
+                                           {"random_position", std::to_string(random_.position())}};
+  if (scales_losses()) {
+    texts[kScaleExponent] = std::to_string(scale_->exponent);
+    texts[kScaleSteps] = std::to_string(scale_->steps);
+  }
+  write_safetensors(path, tensors, texts);
 }
 
 void ModelTraining::load_state(const std::string& path) {
@@ -289,8 +321,9 @@ void ModelTraining::load_state(const std::string& path) {
   const SafetensorsFile file(path);
   expect_text(file, "format", kStateFormat);
   expect_text(file, "model_class", model_class_);
-  RandomStream random(state_number(file, "random_seed"));
-  random.set_position(state_number(file, "random_position"));
+  RandomStream random(state_number<uint64_t>(file, "random_seed"));
+  random.set_position(state_number<uint64_t>(file, "random_position"));
+  const LossScale scale = state_scale(file);
   const TensorEntry& counts = file.tensor("steps");
   const Shape expected{static_cast<int64_t>(parameters_.size())};
   if (counts.dtype != SafetensorsDType::kI64 || counts.shape != expected) {
@@ -331,6 +364,7 @@ void ModelTraining::load_state(const std::string& path) {
   }
   for (size_t i = 0; i < parameters_.size(); ++i) parameters_[i].moments = moments[i];
   random_ = random;
+  *scale_ = scale;
   zero_gradients();
 }
 

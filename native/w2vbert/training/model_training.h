@@ -10,6 +10,7 @@
 #include "w2vbert/models/pretrained_model.h"
 #include "w2vbert/modules/training_pass.h"
 #include "w2vbert/training/adamw.h"
+#include "w2vbert/training/loss_scale.h"
 
 namespace w2vbert {
 
@@ -39,6 +40,10 @@ class ModelTraining {
                 const std::vector<std::pair<std::string, Tensor>>& parameters,
                 const TrainingOptions& options);
 
+  // A place of its own for gradients of the same parameters, which take_gradients collects. It
+  // draws as this one did at its beginning, and keeps no average.
+  ModelTraining worker() const;
+
   // A forward pass in training mode on padded input (see padded_input) and a backward pass: adds
   // the gradients of weight * loss to those there are. Returns the loss; if it is not finite,
   // nothing was added. Throws std::invalid_argument if input or labels do not fit.
@@ -48,14 +53,15 @@ class ModelTraining {
   struct Step {
     double gradient_norm;  // of all gradients, before they were clipped
     bool applied;          // false if there was no gradient, or the norm is not finite
+    double loss_scale;     // of the next gradients
   };
   // One step of AdamW for the parameters that have gradients; the others stay as they are, without
   // decay. Afterwards no parameter has gradients.
   Step step(double learning_rate);
 
-  // Adds the gradients of another training to these; afterwards it has none. Throws
-  // std::invalid_argument unless both train the same parameters of the same class.
-  void take_gradients(ModelTraining& other);
+  // Adds the gradients of a worker to these; afterwards it has none. Throws std::invalid_argument
+  // if it is one of another training.
+  void take_gradients(ModelTraining& worker);
 
   // Draws from now on as a training with this seed does from its beginning.
   void reseed(uint64_t seed) { random_ = RandomStream(seed); }
@@ -65,13 +71,17 @@ class ModelTraining {
   // parameter of this name.
   Tensor gradient(const std::string& name) const;
 
+  // What losses are multiplied by before their gradients are computed, 1 unless products are
+  // float16. Norms and gradients that are told are those of the losses themselves.
+  double loss_scale() const { return scales_losses() ? scale_->value() : 1.0; }
+
   // Exchanges the parameters for their running average, or back. Meanwhile nothing else is
   // possible: std::logic_error.
   void use_average(bool on);
 
-  // Parameters, moments, average and random state in one safetensors file, complete or not at all.
-  // Training that goes on from it does so to the last bit. Throws std::logic_error if there are
-  // gradients, which a state does not hold.
+  // Parameters, moments, average, random state and loss scale in one safetensors file, complete or
+  // not at all. Training that goes on from it does so to the last bit. Throws std::logic_error if
+  // there are gradients, which a state does not hold.
   void save_state(const std::string& path) const;
   // Throws std::invalid_argument, leaving everything as it was, if the file does not fit.
   void load_state(const std::string& path);
@@ -87,10 +97,12 @@ class ModelTraining {
   };
 
   void require_own_weights(const char* what) const;
+  bool scales_losses() const { return options_.mode.autocast == DType::kFloat16; }
 
   TrainingOptions options_;
   std::string model_class_;
   RandomStream random_;
+  std::shared_ptr<LossScale> scale_ = std::make_shared<LossScale>();  // that of all workers
   std::unique_ptr<PretrainedModel> model_;
   std::vector<Parameter> parameters_;
   bool average_in_use_ = false;

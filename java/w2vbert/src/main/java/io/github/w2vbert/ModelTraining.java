@@ -50,18 +50,16 @@ public final class ModelTraining implements AutoCloseable {
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Wav2Vec2BertPreTrainedModel model; // has the parameters that are trained
-  private final TrainingOptions options;
   private final NativeHandle<NativeTraining> handle;
 
   /** Takes over `model`. */
   private ModelTraining(Wav2Vec2BertPreTrainedModel model, TrainingOptions options) {
     this.model = model;
-    this.options = options;
-    handle = open(this, model, options);
+    handle = open(model, options);
   }
 
-  private static NativeHandle<NativeTraining> open(
-      Object owner, Wav2Vec2BertPreTrainedModel model, TrainingOptions options) {
+  private NativeHandle<NativeTraining> open(
+      Wav2Vec2BertPreTrainedModel model, TrainingOptions options) {
     String json;
     try {
       json = Json.MAPPER.writeValueAsString(options);
@@ -70,7 +68,7 @@ public final class ModelTraining implements AutoCloseable {
     }
     try (Lease<NativeModel> lease = model.lease()) {
       return new NativeHandle<>(
-          owner, NativeHandle.create(() -> NativeTraining.create(lease.pointer(), json)));
+          this, NativeHandle.create(() -> NativeTraining.create(lease.pointer(), json)));
     }
   }
 
@@ -237,7 +235,7 @@ public final class ModelTraining implements AutoCloseable {
    * @throws IllegalStateException if this is closed
    */
   public Worker worker() {
-    return handle.call(training -> new Worker(this)); // refuses a closed one by its own name
+    return new Worker(this);
   }
 
   /**
@@ -266,7 +264,8 @@ public final class ModelTraining implements AutoCloseable {
     private final NativeHandle<NativeTraining> handle;
 
     private Worker(ModelTraining training) {
-      handle = open(this, training.model, training.options.withAverageDecay(0));
+      handle =
+          training.handle.call(main -> new NativeHandle<>(this, NativeHandle.create(main::worker)));
     }
 
     /**
@@ -305,14 +304,16 @@ public final class ModelTraining implements AutoCloseable {
    * Clips the gradients and makes one step of AdamW with them. Parameters without gradient neither
    * move nor decay. Afterwards there are no gradients.
    *
-   * @return the norm of the gradients; if it is NaN or infinite, no step was made
+   * @return the norm of the gradients; if it is NaN or infinite, no step was made, which is no
+   *     failure now and then in float16, see {@link TrainingStep#lossScale}
    * @throws IllegalArgumentException if the rate is not a finite number of at least 0
    * @throws IllegalStateException if this is closed, or {@link #useAverage} is on
    */
   public TrainingStep step(double learningRate) {
     double[] norm = new double[1];
-    boolean applied = computing(training -> training.step(learningRate, norm));
-    return new TrainingStep(norm[0], applied);
+    double[] scale = new double[1];
+    boolean applied = computing(training -> training.step(learningRate, norm, scale));
+    return new TrainingStep(norm[0], applied, scale[0]);
   }
 
   /** Forgets all gradients. */
@@ -357,9 +358,9 @@ public final class ModelTraining implements AutoCloseable {
   }
 
   /**
-   * Writes parameters, running means, average and random state into one safetensors file, which
-   * appears complete or not at all. Training that goes on from it gives the same results to the
-   * last bit.
+   * Writes parameters, running means, average, random state and loss scale into one safetensors
+   * file, which appears complete or not at all. Training that goes on from it with the same options
+   * gives the same results to the last bit.
    *
    * @throws IllegalStateException if there are gradients that no step has used, which a state does
    *     not hold; or if {@link #useAverage} is on

@@ -1,6 +1,7 @@
 package io.github.w2vbert;
 
 import java.util.Objects;
+import java.util.Set;
 
 /**
  * AdamW (Loshchilov and Hutter 2019) and regularisation. Dropout, layerdrop and SpecAugment are
@@ -23,6 +24,13 @@ import java.util.Objects;
  * @param gradientCheckpointing whether each layer of the encoder is computed again for its
  *     gradients instead of being kept: a third more time, far less memory, the same gradients up to
  *     rounding
+ * @param autocast the type that matrix products of layers and of attention compute in, as under
+ *     {@code torch.autocast}: {@link DType#BFLOAT16}, {@link DType#FLOAT16}, or {@link
+ *     DType#FLOAT32} for none of that. Parameters, their gradients, the sums that go from block to
+ *     block, norms, softmax, depthwise convolutions, losses and AdamW are float32 all the same;
+ *     what else lies between two products has their type. For float16 losses are scaled, see {@link
+ *     TrainingStep#lossScale}. Evaluation and inference stay float32. It is for GPUs: the CPU has
+ *     no kernels of its own for it
  * @param freezeBase whether only the head learns, as after {@code freeze_base_model()} of the
  *     reference; the encoder still computes in training mode
  * @param freezeFeatureProjection whether the feature projection keeps its parameters
@@ -38,6 +46,7 @@ public record TrainingOptions(
     double maxGradNorm,
     double averageDecay,
     boolean gradientCheckpointing,
+    DType autocast,
     boolean freezeBase,
     boolean freezeFeatureProjection,
     AmSoftmax amSoftmax,
@@ -45,14 +54,27 @@ public record TrainingOptions(
 
   /**
    * Betas 0.9 and 0.999, epsilon 1e-8, weight decay 0.01 except of biases and norms, gradients
-   * clipped to norm 1, no average, everything learns, seed 0.
+   * clipped to norm 1, no average, all in float32, everything learns, seed 0.
    */
   public static final TrainingOptions DEFAULT =
       new TrainingOptions(
-          0.9, 0.999, 1e-8, 0.01, false, 1.0, 0.0, false, false, false, AmSoftmax.DEFAULT, 0);
+          0.9,
+          0.999,
+          1e-8,
+          0.01,
+          false,
+          1.0,
+          0.0,
+          false,
+          DType.FLOAT32,
+          false,
+          false,
+          AmSoftmax.DEFAULT,
+          0);
 
   /**
-   * @throws IllegalArgumentException if a number is out of its range
+   * @throws IllegalArgumentException if a number is out of its range, or {@code autocast} is not
+   *     one of the three types
    */
   public TrainingOptions {
     requireDecay("beta1", beta1);
@@ -61,6 +83,11 @@ public record TrainingOptions(
     require(epsilon > 0 && Double.isFinite(epsilon), "epsilon", epsilon, "a positive number");
     requireAmount("weightDecay", weightDecay);
     requireAmount("maxGradNorm", maxGradNorm);
+    Objects.requireNonNull(autocast, "autocast");
+    if (!Set.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16).contains(autocast)) {
+      throw new IllegalArgumentException(
+          "autocast is " + autocast + "; expected float32, which is none, float16 or bfloat16");
+    }
     Objects.requireNonNull(amSoftmax, "amSoftmax");
   }
 
@@ -89,6 +116,7 @@ public record TrainingOptions(
         maxGradNorm,
         averageDecay,
         gradientCheckpointing,
+        autocast,
         freezeBase,
         freezeFeatureProjection,
         amSoftmax,
@@ -106,6 +134,7 @@ public record TrainingOptions(
         maxGradNorm,
         averageDecay,
         gradientCheckpointing,
+        autocast,
         freezeBase,
         freezeFeatureProjection,
         amSoftmax,
@@ -123,6 +152,7 @@ public record TrainingOptions(
         maxGradNorm,
         averageDecay,
         gradientCheckpointing,
+        autocast,
         freezeBase,
         freezeFeatureProjection,
         amSoftmax,
@@ -140,6 +170,7 @@ public record TrainingOptions(
         maxGradNorm,
         averageDecay,
         gradientCheckpointing,
+        autocast,
         freezeBase,
         freezeFeatureProjection,
         amSoftmax,
@@ -157,6 +188,7 @@ public record TrainingOptions(
         other,
         averageDecay,
         gradientCheckpointing,
+        autocast,
         freezeBase,
         freezeFeatureProjection,
         amSoftmax,
@@ -174,6 +206,7 @@ public record TrainingOptions(
         maxGradNorm,
         other,
         gradientCheckpointing,
+        autocast,
         freezeBase,
         freezeFeatureProjection,
         amSoftmax,
@@ -190,6 +223,25 @@ public record TrainingOptions(
         decayBiasesAndNorms,
         maxGradNorm,
         averageDecay,
+        other,
+        autocast,
+        freezeBase,
+        freezeFeatureProjection,
+        amSoftmax,
+        seed);
+  }
+
+  /** These options with another type of matrix products; {@link DType#FLOAT32} for none. */
+  public TrainingOptions withAutocast(DType other) {
+    return new TrainingOptions(
+        beta1,
+        beta2,
+        epsilon,
+        weightDecay,
+        decayBiasesAndNorms,
+        maxGradNorm,
+        averageDecay,
+        gradientCheckpointing,
         other,
         freezeBase,
         freezeFeatureProjection,
@@ -208,6 +260,7 @@ public record TrainingOptions(
         maxGradNorm,
         averageDecay,
         gradientCheckpointing,
+        autocast,
         other,
         freezeFeatureProjection,
         amSoftmax,
@@ -225,6 +278,7 @@ public record TrainingOptions(
         maxGradNorm,
         averageDecay,
         gradientCheckpointing,
+        autocast,
         freezeBase,
         other,
         amSoftmax,
@@ -242,6 +296,7 @@ public record TrainingOptions(
         maxGradNorm,
         averageDecay,
         gradientCheckpointing,
+        autocast,
         freezeBase,
         freezeFeatureProjection,
         other,
@@ -259,6 +314,7 @@ public record TrainingOptions(
         maxGradNorm,
         averageDecay,
         gradientCheckpointing,
+        autocast,
         freezeBase,
         freezeFeatureProjection,
         amSoftmax,

@@ -168,6 +168,60 @@ class ModelTrainingTest {
   }
 
   @Test
+  void productsComputeInTheTypeThatIsAskedFor() {
+    for (DType type : List.of(DType.BFLOAT16, DType.FLOAT16)) {
+      TrainingOptions options = TrainingOptions.DEFAULT.withAutocast(type);
+      try (ModelTraining exact = ctc(certain().build(), TrainingOptions.DEFAULT);
+          ModelTraining mixed = ctc(certain().build(), options)) {
+        double first = accumulate(exact, 1);
+        double loss = accumulate(mixed, 1);
+        assertNotEquals(first, loss);
+        assertEquals(first, loss, 0.01 * first, type.toString());
+        try (Tensor gradient = mixed.gradient("lm_head.weight")) {
+          assertEquals(DType.FLOAT32, gradient.dtype());
+        }
+        mixed.zeroGradients();
+        for (int i = 0; i < 20; i++) {
+          loss = accumulate(mixed, 1);
+          mixed.step(3e-3);
+        }
+        assertTrue(loss < 0.8 * first, type + " from " + first + " to " + loss);
+      }
+    }
+  }
+
+  @Test
+  void gradientsThatAreTooLargeForFloat16HalveTheScale() {
+    Path state = folder.resolve("state");
+    TrainingOptions options = TrainingOptions.DEFAULT.withAutocast(DType.FLOAT16);
+    try (ModelTraining training = ctc(certain().build(), options);
+        ModelTraining.Worker worker = training.worker();
+        Features features = features(1);
+        Tensor labels = tokens()) {
+      Map<String, float[]> before = parameters(training);
+      for (double scale : new double[] {32_768, 16_384}) {
+        worker.accumulate(features, labels, 1e9);
+        training.collect(worker);
+        TrainingStep step = training.step(RATE);
+        assertFalse(step.applied());
+        assertFalse(Double.isFinite(step.gradientNorm()));
+        assertEquals(scale, step.lossScale());
+      }
+      assertSame(before, parameters(training));
+      training.saveState(state);
+      try (ModelTraining resumed = ctc(certain().build(), options)) {
+        resumed.loadState(state);
+        assertEquals(16_384, resumed.step(RATE).lossScale());
+      }
+    }
+    try (ModelTraining exact = ctc(certain().build(), TrainingOptions.DEFAULT)) {
+      exact.loadState(state); // a scale is nothing to it
+      accumulate(exact, 1);
+      assertEquals(1, exact.step(RATE).lossScale());
+    }
+  }
+
+  @Test
   void drawsFollowTheSeed() {
     Wav2Vec2BertConfig config = random().build();
     double[] losses = new double[3];
@@ -358,8 +412,8 @@ class ModelTrainingTest {
       shared.collect(worker); // into no gradients of its own
       assertTrue(shared.step(RATE).applied());
       assertEquals(
-          "gradients of a Wav2Vec2BertForCTC with other parameters; expected another training of"
-              + " the same Wav2Vec2BertForCTC",
+          "gradients of another training, of a Wav2Vec2BertForCTC; expected those of a worker of"
+              + " this one, of a Wav2Vec2BertForCTC",
           refused(() -> alone.collect(worker)));
       shared.useAverage(true);
       assertTrue(impossible(() -> shared.collect(worker)).contains("average"));

@@ -16,8 +16,10 @@ interface Learner extends AutoCloseable {
    *
    * @param gradientNorm before it was clipped
    * @param applied false if the norm is not finite: then nothing changed
+   * @param lossScale what losses are multiplied by from now on; 1 if they are not scaled
+   * @param overflowed whether the norm is not finite because the losses were multiplied by more
    */
-  record Step(double gradientNorm, boolean applied) {}
+  record Step(double gradientNorm, boolean applied, double lossScale, boolean overflowed) {}
 
   /** Opens the model of a run. */
   interface Factory {

@@ -1,5 +1,6 @@
 package io.github.w2vbert.training;
 
+import io.github.w2vbert.DType;
 import io.github.w2vbert.Features;
 import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.ModelTraining;
@@ -18,12 +19,14 @@ final class ModelLearner implements Learner {
   private final TrainingTask task;
   private final ModelTraining training;
   private final boolean averages;
+  private final DType autocast;
   private final List<ModelTraining.Worker> others = new ArrayList<>(); // worker 0 is `training`
 
-  private ModelLearner(TrainingTask task, ModelTraining training, boolean averages) {
+  private ModelLearner(TrainingTask task, ModelTraining training, TrainingOptions options) {
     this.task = task;
     this.training = training;
-    this.averages = averages;
+    averages = options.averageDecay() > 0;
+    autocast = options.autocast();
   }
 
   /**
@@ -55,7 +58,7 @@ final class ModelLearner implements Learner {
                 newHead ? load.withMismatchedSizesIgnored(seed) : load,
                 seeded);
       }
-      ModelLearner learner = new ModelLearner(task, training, options.averageDecay() > 0);
+      ModelLearner learner = new ModelLearner(task, training, options);
       try {
         for (int i = 1; i < workers; i++) {
           learner.others.add(training.worker());
@@ -101,7 +104,10 @@ final class ModelLearner implements Learner {
   public Step step(double learningRate) {
     others.forEach(training::collect);
     TrainingStep step = training.step(learningRate);
-    return new Step(step.gradientNorm(), step.applied());
+    // A loss that is not even scaled up has such gradients for another reason.
+    boolean overflowed =
+        autocast == DType.FLOAT16 && !Double.isFinite(step.gradientNorm()) && step.lossScale() >= 1;
+    return new Step(step.gradientNorm(), step.applied(), step.lossScale(), overflowed);
   }
 
   @Override

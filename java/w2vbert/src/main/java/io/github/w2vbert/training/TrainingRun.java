@@ -231,6 +231,10 @@ final class TrainingRun implements AutoCloseable {
     }
     double rate = schedule.rate(step);
     Learner.Step made = learner.step(rate);
+    if (made.overflowed()) {
+      log.write(TrainingLog.event("overflow").put("step", step).put("lossScale", made.lossScale()));
+      return false;
+    }
     if (!made.applied()) {
       reportBad("gradient norm", made.gradientNorm(), names);
       return false;

@@ -1,10 +1,12 @@
 package io.github.w2vbert.training;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.github.w2vbert.Audio;
+import io.github.w2vbert.DType;
 import io.github.w2vbert.TrainingOptions;
 import io.github.w2vbert.Transcriber;
 import io.github.w2vbert.Wav2Vec2BertConfig;
@@ -132,6 +134,33 @@ class FinetuneTest {
         assertEquals(loss, actual.get(i).get("loss").asDouble(), 1e-3 * loss);
       }
     }
+  }
+
+  @Test
+  void productsInFloat16AreLearntFromAndLogged() throws IOException {
+    Path output = folder.resolve("out");
+    Trainer.Builder trainer = TrainerTest.trainer(folder);
+    TrainingOptions training = TrainingOptions.DEFAULT.withAutocast(DType.FLOAT16);
+    trainer.training(training).options(trainer.options.withLearningRate(2e-3).withEpochs(4));
+
+    TrainingResult result = trainer.build().run();
+
+    assertEquals(0, result.badBatches());
+    List<JsonNode> steps = TrainerTest.steps(output);
+    double first = steps.get(0).get("loss").asDouble();
+    assertTrue(result.loss() < first, first + " became " + result.loss());
+    for (JsonNode overflow : TrainerTest.log(output, "overflow")) {
+      assertTrue(overflow.get("lossScale").asDouble() < 65_536, overflow.toString());
+    }
+    String card = Files.readString(output.resolve("README.md"));
+    assertTrue(card.contains("| training.autocast | float16 |"), card);
+
+    trainer.options(trainer.options.withEpochs(5)).resume(true);
+    assertTrue(trainer.build().run().steps() > result.steps());
+    trainer.training(training.withAutocast(DType.BFLOAT16));
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> trainer.build().run()).getMessage();
+    assertTrue(message.contains("autocast=bfloat16"), message);
   }
 
   @Test

@@ -135,7 +135,7 @@ final class LinearLearner implements Learner {
       weights[i] -= learningRate * velocity[i];
       gradient[i] = 0;
     }
-    return new Step(norm, true);
+    return new Step(norm, true, 1, false);
   }
 
   @Override

@@ -22,6 +22,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
@@ -408,6 +409,44 @@ class TrainerTest {
     assertTrue(message.endsWith("it is bad batch number 4, expected at most 3"), message);
   }
 
+  /** Every other step finds gradients that were scaled by too much. */
+  private record Overflowing() implements Learner.Factory {
+    @Override
+    public Learner open(
+        TrainingTask task,
+        Path model,
+        Wav2Vec2BertConfig config,
+        boolean newHead,
+        long seed,
+        int workers) {
+      Learner learner =
+          new LinearLearner.Factory().open(task, model, config, newHead, seed, workers);
+      AtomicInteger steps = new AtomicInteger();
+      return (Learner)
+          Proxy.newProxyInstance(
+              Learner.class.getClassLoader(),
+              new Class<?>[] {Learner.class},
+              (proxy, method, arguments) ->
+                  method.getName().equals("step") && steps.incrementAndGet() % 2 == 0
+                      ? new Learner.Step(Double.POSITIVE_INFINITY, false, 1024, true)
+                      : method.invoke(learner, arguments));
+    }
+  }
+
+  @Test
+  void stepsThatOverflowAreLoggedAndNoBadBatches() throws IOException {
+    TrainerOptions options = OPTIONS.withBatchUtterances(1).withEpochs(1).withMaxBadBatches(0);
+    TrainingResult result =
+        trainer(folder).options(options).learners(new Overflowing()).build().run();
+
+    assertEquals(0, result.badBatches());
+    assertEquals(12, result.steps());
+    List<JsonNode> overflows = log(folder.resolve("out"), "overflow");
+    assertEquals(12, overflows.size());
+    assertEquals(1024, overflows.get(0).get("lossScale").asInt());
+    assertEquals(1, overflows.get(0).get("step").asInt());
+  }
+
   @Test
   void onlyTheNewestCheckpointsAreKept() throws IOException {
     TrainingResult result =
@@ -454,7 +493,7 @@ class TrainerTest {
     @Override
     public Step step(double learningRate) {
       certainty++;
-      return new Step(1, true);
+      return new Step(1, true, 1, false);
     }
 
     @Override
