@@ -1,5 +1,6 @@
 package io.github.w2vbert.cli;
 
+import io.github.w2vbert.DType;
 import io.github.w2vbert.TrainingOptions;
 import picocli.CommandLine.Option;
 
@@ -30,6 +31,17 @@ final class OptimizerArguments {
       description = "Computes layers again for their gradients: slower, with far less memory.")
   private boolean recompute;
 
+  @Option(
+      names = "--autocast",
+      paramLabel = "TYPE",
+      converter = Words.WeightTypes.class,
+      completionCandidates = Words.WeightTypes.class,
+      description =
+          "Type that matrix products compute in, as under torch.autocast:"
+              + " ${COMPLETION-CANDIDATES}. Parameters, norms, losses and steps stay float32. It is"
+              + " for GPUs. Without: float32.")
+  private DType autocast;
+
   @Option(names = "--freeze-base", description = "Only the head learns.")
   private boolean freezeBase;
 
@@ -45,6 +57,7 @@ final class OptimizerArguments {
     options =
         usage.change(options, "--weight-decay", weightDecay, TrainingOptions::withWeightDecay);
     options = usage.change(options, "--clip", clip, TrainingOptions::withMaxGradNorm);
+    options = usage.change(options, "--autocast", autocast, TrainingOptions::withAutocast);
     return usage.change(options, "--average", average, TrainingOptions::withAverageDecay);
   }
 }

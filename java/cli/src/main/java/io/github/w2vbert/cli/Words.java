@@ -43,7 +43,7 @@ abstract class Words<T> implements ITypeConverter<T>, Iterable<String> {
     }
   }
 
-  /** Element types that weights can be written in. */
+  /** Element types that weights can be written in, and that matrix products compute in. */
   static final class WeightTypes extends Words<DType> {
     WeightTypes() {
       for (DType type : List.of(DType.FLOAT32, DType.FLOAT16, DType.BFLOAT16)) {

@@ -136,12 +136,15 @@ class FinetuneCommandTest {
       "0.5",
       "--average",
       "0.5",
+      "--autocast",
+      "bfloat16",
       "--epochs",
       1
     };
     assertEquals(0, finetune(options).status());
     String card = Files.readString(output.resolve("README.md"));
     assertTrue(card.contains("base_model: \"" + first + "\""), card);
+    assertTrue(card.contains("| training.autocast | bfloat16 |"), card);
     Cli.Result again = finetune(options);
     assertEquals(
         "w2vbert: "

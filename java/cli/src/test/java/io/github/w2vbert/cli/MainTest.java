@@ -132,6 +132,7 @@ class MainTest {
         "finetune --task ctc --train t --out o --model m --speeds 0.9,9 | --speeds [0.9, 9.0]: speed is",
         "finetune --task ctc --train t --out o --model m --average 1 | --average 1.0: averageDecay is 1.0",
         "finetune --task ctc --train t --out o --model m --schedule step | 'step' is not one of constant,",
+        "finetune --task ctc --train t --out o --model m --autocast int8 | 'int8' is not one of float32, float16, bfloat16",
         "evaluate --data d | '--model=MODEL'",
         "evaluate --model m | '--data=MANIFEST'",
         "convert --model m | '--output=OUT'",
