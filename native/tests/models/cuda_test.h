@@ -213,6 +213,7 @@ inline Json training_options() {
           {"maxGradNorm", 0.0},
           {"averageDecay", 0.0},
           {"gradientCheckpointing", false},
+          {"autocast", "FLOAT32"},
           {"freezeBase", false},
           {"freezeFeatureProjection", false},
           {"amSoftmax", {{"scale", 30.0}, {"margin", 0.4}}},

@@ -3,7 +3,10 @@
 #include <malloc.h>
 #include <pthread.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -13,6 +16,7 @@
 #include "cuda/emulated_stream.h"
 #include "cuda/runtime/cuda_runtime.h"
 #include "models/cuda_test.h"
+#include "models/recorded_training.h"
 #include "w2vbert/io/checkpoint.h"
 #include "w2vbert/models/pretrained_model.h"
 #include "w2vbert/modules/adapter.h"
@@ -245,9 +249,6 @@ TEST_F(EmulatedCudaTest, AStepOfTrainingCopiesTwoNumbers) {
   for (const TensorEntry& entry : model.entries()) {
     parameters.emplace_back(entry.name, source.get(entry.name, entry.shape, Init::zeros()));
   }
-  TrainingOptions training_options;
-  training_options.average_decay = 0.5;
-  ModelTraining training("Wav2Vec2BertForCTC", config, parameters, training_options);
   const SafetensorsFile inputs((folder / "inputs.safetensors").string());
   const auto input = [&](const char* name) {
     const TensorEntry& entry = inputs.tensor(name);
@@ -255,11 +256,37 @@ TEST_F(EmulatedCudaTest, AStepOfTrainingCopiesTwoNumbers) {
     std::memcpy(tensor.raw_data(), entry.data, entry.byte_size());
     return tensor;
   };
-  const int64_t before = emulated_libtorch::waits();
-  training.accumulate(input("input_features"), input("attention_mask"), input("labels"), 1);
-  EXPECT_EQ(before + 1, emulated_libtorch::waits());  // the loss
-  EXPECT_TRUE(training.step(1e-3).applied);
-  EXPECT_EQ(before + 2, emulated_libtorch::waits());  // the norms of the gradients
+  for (const std::optional<DType> autocast :
+       {std::optional<DType>(), std::optional(DType::kBFloat16), std::optional(DType::kFloat16)}) {
+    TrainingOptions how;
+    how.average_decay = 0.5;
+    how.mode.autocast = autocast;
+    ModelTraining training("Wav2Vec2BertForCTC", config, parameters, how);
+    const int64_t before = emulated_libtorch::waits();
+    training.accumulate(input("input_features"), input("attention_mask"), input("labels"), 1e-3);
+    EXPECT_EQ(before + 1, emulated_libtorch::waits());  // the loss
+    EXPECT_TRUE(training.step(1e-3).applied);
+    EXPECT_EQ(before + 2, emulated_libtorch::waits());  // the norms of the gradients
+  }
+}
+
+// In a process of its own.
+TEST(EmulatedCudaDeathTest, ADeviceThatIsOpenedAfterATrainingOnTheCpuIsNamed) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto train_too_late = [] {
+    const RecordedTraining recorded(case_folder("training", "train_ctc_relative_key"));
+    recorded.accumulate(*recorded.open("cpu", training_options()));
+    device_problem();  // opens the device
+    try {
+      recorded.open("cuda:0", training_options());
+    } catch (const std::runtime_error& e) {
+      std::fputs(e.what(), stderr);
+      std::_Exit(0);
+    }
+    std::_Exit(1);
+  };
+  EXPECT_EXIT(train_too_late(), ::testing::ExitedWithCode(0),
+              "computes no gradients on cuda:0 in this process");
 }
 
 // Bytes that are allocated and not given back, all of the device's among them.

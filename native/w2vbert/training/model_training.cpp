@@ -80,6 +80,24 @@ void check_class(const std::string& model_class, const Config& config) {
   }
 }
 
+// LibTorch counts the devices once in a process, at its first backward pass; those of a library
+// that is opened later have none.
+void require_backward(const Device& device) {
+  if (!device.cuda) return;
+  const GradMode mode(true);
+  const Tensor leaf = Tensor::zeros({}, DType::kFloat32, device);
+  leaf.set_requires_grad(true);
+  const Tensor sum = aten::add(leaf, leaf);
+  try {
+    aten::backward(sum);
+  } catch (const std::runtime_error&) {
+    throw std::runtime_error("LibTorch computes no gradients on " + device.name() +
+                             " in this process, where a training on the CPU came before CUDA was "
+                             "opened; open a model on " +
+                             device.name() + " before that, or train in another process");
+  }
+}
+
 // A float32 tensor of a state file.
 const TensorEntry& state_tensor(const SafetensorsFile& file, const std::string& name,
                                 const Shape& shape) {
@@ -149,6 +167,7 @@ ModelTraining::ModelTraining(const std::string& model_class, const Config& confi
              starts_with(name, "wav2vec2_bert.feature_projection."));
   });
   model_ = make_model(model_class, Scope(source, ""), config);
+  require_backward(model_->base().device());
   for (const auto& [name, leaf] : source.leaves) {
     const bool spared = contains(name, "bias") || contains(name, "layer_norm.");
     const bool trained = requires_grad(leaf);

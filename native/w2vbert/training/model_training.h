@@ -35,7 +35,7 @@ class ModelTraining {
   // `parameters` are all that the class asks for, float32 and contiguous, on one device, in
   // memory that may be written: they are trained in place, so that whoever shares them sees each
   // step. Throws std::invalid_argument if a model of this class and configuration has no loss to
-  // train.
+  // train, std::runtime_error if LibTorch computes no gradients on the device.
   ModelTraining(const std::string& model_class, const Config& config,
                 const std::vector<std::pair<std::string, Tensor>>& parameters,
                 const TrainingOptions& options);

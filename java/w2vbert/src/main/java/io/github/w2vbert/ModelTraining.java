@@ -101,7 +101,9 @@ public final class ModelTraining implements AutoCloseable {
    * @throws IllegalArgumentException as {@code fromPretrained} of {@code type}; if it has no head;
    *     if the options ask for other weights than float32; or if {@code ctc_loss_reduction} is
    *     {@code none}
-   * @throws W2vBertException if a file cannot be read or native libraries cannot be loaded
+   * @throws W2vBertException if a file cannot be read or native libraries cannot be loaded; on a
+   *     CUDA device, too, if a training on the CPU came before the first model on a device in this
+   *     process, since LibTorch then knows no devices for gradients
    */
   public static <M extends Wav2Vec2BertPreTrainedModel> ModelTraining fromPretrained(
       Class<M> type, Path directory, LoadOptions options, TrainingOptions training) {
