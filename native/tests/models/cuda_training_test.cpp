@@ -164,6 +164,23 @@ TEST_F(CudaTrainingStateTest, WorkersGiveTheirGradients) {
   EXPECT_LE(relative_error(numbers(*alone->gradient(name)), numbers(*main->gradient(name))), 1e-6);
 }
 
+TEST_F(CudaTrainingStateTest, FreshParametersAreThoseOfTheCpu) {
+  const std::string config = recorded.config();
+  const auto draw = [&](const std::string& device) {
+    return NativeModel::initialize("Wav2Vec2BertForCTC", config, 3, device_json(device));
+  };
+  const auto host = draw("cpu");
+  const auto device = draw("cuda:0");
+  EXPECT_EQ("cuda:0", device->device());
+  const TrainingPointer on_host = NativeTraining::create(*host, training_options().dump());
+  const TrainingPointer on_device = NativeTraining::create(*device, training_options().dump());
+  for (const std::string& name : parameter_names(*on_host)) {
+    EXPECT_EQ(parameter(*on_host, name), parameter(*on_device, name)) << name;
+  }
+  const double loss = recorded.accumulate(*on_host);
+  EXPECT_NEAR(loss, recorded.accumulate(*on_device), 1e-4 * loss);
+}
+
 TEST_F(CudaTrainingStateTest, FrozenParametersStay) {
   Json options = training_options();
   options["freezeBase"] = true;

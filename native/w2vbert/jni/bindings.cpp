@@ -493,49 +493,66 @@ NativeModel::NativeModel(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 const std::shared_ptr<NativeModel::Impl>& NativeModel::impl() const { return impl_; }
 
+namespace {
+
+// A model that `make` gives, in the memory and with the sessions that are asked for.
+template <typename Make>
+std::shared_ptr<NativeModel> open_on(const DeviceRequest& request, const Make& make) {
+  const GradMode mode(false);  // parameters are moved and stacked, not computed
+  const Device& device = request.device;
+  require_usable(device);
+  const auto budget = std::make_shared<MemoryBudget>(request.memory_limit);
+  DeviceMemory memory(device, budget);
+  const DeviceMemory::Use use(device.cuda ? &memory : nullptr);
+  auto impl = std::make_shared<NativeModel::Impl>();
+  std::shared_ptr<NativeModel> model = make(impl);
+  if (device.cuda) {
+    wait_for(device);  // sessions have streams of their own
+    impl->sessions = std::make_unique<CudaSessions>(*impl->model, request.cuda, budget);
+    if (request.warm_up) impl->sessions->warm_up();
+  }
+  return model;
+}
+
+}  // namespace
+
 std::shared_ptr<NativeModel> NativeModel::from_pretrained(
     const std::string& model_class, const std::string& directory, const std::string& config_json,
     bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights,
     const std::string& device_json) {
   return guarded([&] {
-    const GradMode mode(false);  // parameters are moved and stacked, not computed
     const Config config = parse_config(config_json);
     const DeviceRequest request = device_request(device_json);
     const Device device = request.device;
     const auto dtype = static_cast<DType>(weights);
     require_weights_for(device, dtype);
-    require_usable(device);
-    if (dtype == DType::kFloat8) require_float8(device);
-    const auto budget = std::make_shared<MemoryBudget>(request.memory_limit);
-    DeviceMemory memory(device, budget);
-    const DeviceMemory::Use use(device.cuda ? &memory : nullptr);
-    const CheckpointFiles files(directory);
-    CheckpointParameters source(
-        files, {initialize_missing, ignore_mismatched_sizes, seed, copy, dtype, device});
-    auto impl = std::make_shared<Impl>();
-    std::shared_ptr<NativeModel> model = build(model_class, config, source, impl);
-    impl->report = source.finish(model_class);
-    for (const auto& parameter : impl->parameters) {
-      impl->mapped.push_back(lies_in(files, parameter.second.values));
-    }
-    if (device.cuda) {
-      wait_for(device);  // sessions have streams of their own
-      impl->sessions = std::make_unique<CudaSessions>(*impl->model, request.cuda, budget);
-      if (request.warm_up) impl->sessions->warm_up();
-    }
-    return model;
+    return open_on(request, [&](const std::shared_ptr<Impl>& impl) {
+      if (dtype == DType::kFloat8) require_float8(device);
+      const CheckpointFiles files(directory);
+      CheckpointParameters source(
+          files, {initialize_missing, ignore_mismatched_sizes, seed, copy, dtype, device});
+      std::shared_ptr<NativeModel> model = build(model_class, config, source, impl);
+      impl->report = source.finish(model_class);
+      for (const auto& parameter : impl->parameters) {
+        impl->mapped.push_back(lies_in(files, parameter.second.values));
+      }
+      return model;
+    });
   });
 }
 
 std::shared_ptr<NativeModel> NativeModel::initialize(const std::string& model_class,
-                                                     const std::string& config_json, int64_t seed) {
+                                                     const std::string& config_json, int64_t seed,
+                                                     const std::string& device_json) {
   return guarded([&] {
-    RandomParameters source(static_cast<uint64_t>(seed));
-    auto impl = std::make_shared<Impl>();
-    std::shared_ptr<NativeModel> model =
-        build(model_class, parse_config(config_json), source, impl);
-    impl->mapped.resize(impl->parameters.size());
-    return model;
+    const DeviceRequest request = device_request(device_json);
+    return open_on(request, [&](const std::shared_ptr<Impl>& impl) {
+      RandomParameters source(static_cast<uint64_t>(seed), request.device);
+      std::shared_ptr<NativeModel> model =
+          build(model_class, parse_config(config_json), source, impl);
+      impl->mapped.resize(impl->parameters.size());
+      return model;
+    });
   });
 }
 

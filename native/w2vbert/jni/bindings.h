@@ -88,9 +88,11 @@ class W2VBERT_API NativeModel {
       const std::string& model_class, const std::string& directory, const std::string& config_json,
       bool initialize_missing, bool ignore_mismatched_sizes, int64_t seed, bool copy, int weights,
       const std::string& device_json);
-  /** Fresh parameters, drawn as the reference draws them. */
+  /** Fresh parameters of float32, drawn as the reference draws them, the same ones for every
+   *  device. */
   static std::shared_ptr<NativeModel> initialize(const std::string& model_class,
-                                                 const std::string& config_json, int64_t seed);
+                                                 const std::string& config_json, int64_t seed,
+                                                 const std::string& device_json);
 
   /** The complete configuration as `config.json`. */
   std::string config_json() const;

@@ -40,7 +40,7 @@ Tensor RandomParameters::get(const std::string& name, const Shape& shape, const 
       break;
     }
   }
-  return tensor;
+  return tensor.to(device_);
 }
 
 }  // namespace w2vbert

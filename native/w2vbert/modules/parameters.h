@@ -99,11 +99,13 @@ class Scope {
 // Fresh parameters, the same for the same seed.
 class RandomParameters : public ParameterSource {
  public:
-  explicit RandomParameters(uint64_t seed) : seed_(seed) {}
+  explicit RandomParameters(uint64_t seed, const Device& device = {})
+      : seed_(seed), device_(device) {}
   Tensor get(const std::string& name, const Shape& shape, const Init& init) override;
 
  private:
   uint64_t seed_;
+  Device device_;
 };
 
 }  // namespace w2vbert

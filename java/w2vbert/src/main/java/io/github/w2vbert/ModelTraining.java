@@ -113,14 +113,11 @@ public final class ModelTraining implements AutoCloseable {
       throw new IllegalArgumentException(
           "the load options ask for " + options.weights() + " weights; training expects float32");
     }
-    DeviceOptions device = options.device();
     return of(
         Wav2Vec2BertPreTrainedModel.load(
             type,
             directory,
-            options
-                .withCopiedWeights()
-                .withDevice(device.isCuda() ? device.withoutGraphs() : device),
+            options.withCopiedWeights().withDevice(ofTraining(options.device())),
             open -> type.cast(constructor.apply(open))),
         training);
   }
@@ -134,10 +131,29 @@ public final class ModelTraining implements AutoCloseable {
    */
   public static <M extends Wav2Vec2BertPreTrainedModel> ModelTraining initialize(
       Class<M> type, Wav2Vec2BertConfig config, TrainingOptions training) {
+    return initialize(type, config, DeviceOptions.CPU, training);
+  }
+
+  /**
+   * The same on a device, where the parameters are the same, too.
+   *
+   * @param device as {@link #fromPretrained} takes it
+   * @throws IllegalArgumentException as there, or if there is no such device
+   * @throws W2vBertException if the device cannot be used, or LibTorch knows no devices for
+   *     gradients, see {@link #fromPretrained}
+   */
+  public static <M extends Wav2Vec2BertPreTrainedModel> ModelTraining initialize(
+      Class<M> type, Wav2Vec2BertConfig config, DeviceOptions device, TrainingOptions training) {
     Function<OpenModel, Wav2Vec2BertPreTrainedModel> constructor = constructor(type);
     return of(
-        constructor.apply(Wav2Vec2BertPreTrainedModel.draw(type, config, training.seed())),
+        constructor.apply(
+            Wav2Vec2BertPreTrainedModel.draw(type, config, training.seed(), ofTraining(device))),
         training);
+  }
+
+  /** Parameters change, and graphs would have to be made again. */
+  private static DeviceOptions ofTraining(DeviceOptions device) {
+    return device.isCuda() ? device.withoutGraphs() : device;
   }
 
   /** The model's configuration. */

@@ -14,11 +14,6 @@ import java.util.function.Supplier;
  * @param stream a share of the caller's stream, to be closed after the native model; or null
  */
 record OpenModel(NativeModel pointer, Semaphore sessions, CudaStream stream) {
-  /** On the CPU. */
-  static OpenModel onCpu(NativeModel pointer) {
-    return new OpenModel(pointer, null, null);
-  }
-
   /**
    * Opens a model.
    *

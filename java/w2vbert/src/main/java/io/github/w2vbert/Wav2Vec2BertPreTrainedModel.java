@@ -128,9 +128,16 @@ public abstract class Wav2Vec2BertPreTrainedModel implements AutoCloseable {
   }
 
   static OpenModel draw(Class<?> type, Wav2Vec2BertConfig config, long seed) {
+    return draw(type, config, seed, DeviceOptions.CPU);
+  }
+
+  static OpenModel draw(Class<?> type, Wav2Vec2BertConfig config, long seed, DeviceOptions device) {
     String json = config.toJson();
-    return OpenModel.onCpu(
-        NativeHandle.create(() -> NativeModel.initialize(type.getSimpleName(), json, seed)));
+    if (device.isCuda()) {
+      requireCuda(device);
+    }
+    return OpenModel.on(
+        device, place -> NativeModel.initialize(type.getSimpleName(), json, seed, place));
   }
 
   /** Opens a model that shares the parameters of this one, and with them its place. */

@@ -118,8 +118,7 @@ final class FinetuneCommand implements Callable<Integer> {
       paramLabel = "DEVICE",
       defaultValue = "cpu",
       description =
-          "Where the model learns: cpu, cuda (the first GPU) or cuda:N; a model that begins with"
-              + " chance only on the cpu. Default: ${DEFAULT-VALUE}.")
+          "Where the model learns: cpu, cuda (the first GPU) or cuda:N. Default: ${DEFAULT-VALUE}.")
   private String device;
 
   @Mixin private TrainerArguments trainerArguments;

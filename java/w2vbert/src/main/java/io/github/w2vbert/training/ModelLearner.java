@@ -1,6 +1,7 @@
 package io.github.w2vbert.training;
 
 import io.github.w2vbert.DType;
+import io.github.w2vbert.DeviceOptions;
 import io.github.w2vbert.Features;
 import io.github.w2vbert.LoadOptions;
 import io.github.w2vbert.ModelTraining;
@@ -47,7 +48,7 @@ final class ModelLearner implements Learner {
       TrainingOptions seeded = options.withSeed(seed);
       ModelTraining training;
       if (model == null) {
-        training = ModelTraining.initialize(task.model(), config, seeded);
+        training = ModelTraining.initialize(task.model(), config, DeviceOptions.of(device), seeded);
       } else {
         LoadOptions load =
             LoadOptions.DEFAULT.withDevice(device).withConfig(config).withMissingInitialized(seed);

@@ -378,9 +378,6 @@ public final class Trainer {
       require(!train.isEmpty(), "there is no utterance to learn from");
       require(output != null, "no output folder is given");
       require(
-          model != null || device.equals(DeviceOptions.CPU.name()),
-          "the device is " + device + ", but a model that begins with chance learns on the cpu");
-      require(
           labels == null || task == TrainingTask.CLASSIFICATION || task == TrainingTask.FRAMES,
           "labels are given, but the task " + task + " has none");
       Builder built = new Builder(this);

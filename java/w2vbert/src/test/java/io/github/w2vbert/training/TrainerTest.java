@@ -11,6 +11,8 @@ import io.github.w2vbert.FeatureExtractor;
 import io.github.w2vbert.Features;
 import io.github.w2vbert.RaggedFeatures;
 import io.github.w2vbert.Tensor;
+import io.github.w2vbert.TrainingOptions;
+import io.github.w2vbert.W2vBert;
 import io.github.w2vbert.W2vBertException;
 import io.github.w2vbert.Wav2Vec2BertConfig;
 import java.io.IOException;
@@ -74,13 +76,16 @@ class TrainerTest {
   }
 
   @Test
-  void aModelThatBeginsWithChanceLearnsOnTheCpuOnly() throws IOException {
-    Trainer.Builder trainer = trainer(folder).device("cuda");
-    IllegalArgumentException refusal = assertThrows(IllegalArgumentException.class, trainer::build);
-    assertEquals(
-        "the device is cuda, but a model that begins with chance learns on the cpu",
-        refusal.getMessage());
+  void devicesAreCheckedBeforeTheRun() throws IOException {
+    Trainer.Builder trainer = trainer(folder);
     assertThrows(IllegalArgumentException.class, () -> trainer.device("gpu"));
+    if (!W2vBert.cudaProblem().isEmpty()) { // with chance to begin with, too
+      Trainer cuda = trainer.training(TrainingOptions.DEFAULT).device("cuda").build();
+      assertTrue(
+          assertThrows(W2vBertException.class, cuda::run)
+              .getMessage()
+              .startsWith("the device cuda"));
+    }
   }
 
   @Test
