@@ -167,8 +167,8 @@ public record DeviceOptions(
    * the time to capture it, unless there is {@link #withWarmUp}.
    *
    * @param frames lengths in input frames, as {@link RaggedFeatures#lengths} has them (50 per
-   *     second with the usual extractor), ascending from 1 to {@link #MAX_GRAPH_FRAMES}; none
-   *     for no graphs
+   *     second with the usual extractor), ascending from 1 to {@link #MAX_GRAPH_FRAMES}; none for
+   *     no graphs
    * @throws IllegalArgumentException if they are not
    */
   public DeviceOptions withGraphBuckets(int... frames) {
@@ -208,10 +208,10 @@ public record DeviceOptions(
   /**
    * These options, but calls of the model compute in the caller's own stream, in the order of the
    * calls, behind what is in it; they return when their results are there all the same. Loading,
-   * training, capturing graphs and reading results use other streams. The model
-   * then has one session, which a number of sessions other than the default must agree with. A
-   * model keeps the stream: one that is closed meanwhile is freed when the last such model is
-   * closed, too. One made elsewhere ({@link CudaStream#of}) must be valid until then.
+   * training, capturing graphs and reading results use other streams. The model then has one
+   * session, which a number of sessions other than the default must agree with. A model keeps the
+   * stream: one that is closed meanwhile is freed when the last such model is closed, too. One made
+   * elsewhere ({@link CudaStream#of}) must be valid until then.
    *
    * @param other created on the same device; opening a model throws {@link IllegalStateException}
    *     if it was closed before
