@@ -121,6 +121,25 @@ INSTANTIATE_TEST_SUITE_P(Devices, AutocastTest,
                                             ::testing::Values("BFLOAT16", "FLOAT16")),
                          parameter_name);
 
+TEST_P(AutocastTest, GradientsOfAWorkerKeepTheirSizeWhenTheScaleChanges) {
+  if (type() != "FLOAT16") return;  // only these losses are scaled
+  const TrainingPointer alone = recorded.open(device(), options_of(type()));
+  recorded.accumulate(*alone, kWeight);
+  const TrainingPointer main = recorded.open(device(), options_of(type()));
+  const TrainingPointer worker = main->worker();
+  recorded.accumulate(*worker, kWeight);
+  recorded.accumulate(*main, 1e30);  // too much for any scale
+  const Step skipped = step(*main, kRate);
+  EXPECT_FALSE(skipped.applied);
+  EXPECT_EQ(32768, skipped.scale);
+  main->take_gradients(worker.get());
+  for (const std::string& name : recorded.names("grad_f64.")) {
+    const std::vector<double> expected = numbers(*alone->gradient(name));
+    const std::vector<double> found = numbers(*main->gradient(name));
+    for (size_t i = 0; i < expected.size(); ++i) ASSERT_EQ(expected[i], found[i]) << name;
+  }
+}
+
 TEST_P(AutocastTest, GradientsAreAsNearToTheTrueOnesAsThoseOfTheReference) {
   for (const std::filesystem::path& folder : training_cases()) {
     const RecordedTraining one(folder);

@@ -6,7 +6,7 @@ namespace w2vbert {
 
 Tensor TrainingPass::dropout(const Tensor& x, double probability) {
   const Tensor factors = dropout_factors(x.shape(), probability, x.device());
-  return factors.defined() ? aten::mul(x, factors) : x;
+  return factors.defined() ? aten::to(aten::mul(x, factors), x.dtype()) : x;
 }
 
 Tensor TrainingPass::dropout_factors(const Shape& shape, double probability, const Device& device) {

@@ -37,7 +37,7 @@ struct AttentionOutput {
 // longer (0: it is not known). With gradients or factors there, offsets and key_mask are on the
 // CPU, and no weights are returned. On the CPU, where gradients are enabled or factors given, the
 // composite runs, whose memory grows with the square of time (with a tape on the way back only, and
-// for one utterance at a time unless positions are `relative`), elsewhere the kernel, whose memory
+// without Autocast for one utterance at a time unless positions are `relative`), elsewhere the kernel, whose memory
 // grows with time only (but for the weights) and whose rows of an utterance do not depend on the
 // batch, to the last bit. Under Autocast (torch/autocast.h) tensors of its type are welcome on the
 // CPU, too, with positions of float32, but for the weights. Throws std::invalid_argument when a

@@ -59,6 +59,7 @@ void Tape::add_gradient(const Tensor& leaf, const Tensor& gradient) {
 }
 
 void Tape::backward(const Tensor& output, const Tensor& gradient) {
+  cuts_.clear();  // steps hold what they need
   aten::backward(output, gradient, true);
   while (!steps_back_.empty()) {
     const std::function<void()> step = std::move(steps_back_.back());

@@ -111,11 +111,12 @@ void adamw_step(const std::vector<AdamWParameter>& parameters, double scale, dou
   if (parameters.empty()) return;
   for (const AdamWParameter& parameter : parameters) {
     Moments& moments = *parameter.moments;
-    if (moments.steps++ > 0) continue;
+    if (moments.steps > 0) continue;
     const Tensor& like = parameter.values;
     moments.first = Tensor::zeros(like.shape(), DType::kFloat32, like.device());
     moments.second = Tensor::zeros(like.shape(), DType::kFloat32, like.device());
   }
+  for (const AdamWParameter& parameter : parameters) ++parameter.moments->steps;
   if (!parameters[0].values.is_cpu()) {
     step_on_device(parameters, scale, learning_rate, options);
     return;

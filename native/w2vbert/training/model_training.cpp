@@ -90,10 +90,11 @@ void require_backward(const Device& device) {
   const Tensor sum = aten::add(leaf, leaf);
   try {
     aten::backward(sum);
-  } catch (const std::runtime_error&) {
+  } catch (const std::runtime_error& e) {
     throw std::runtime_error("LibTorch computes no gradients on " + device.name() +
-                             " in this process, where a training on the CPU came before CUDA was "
-                             "opened; open a model on " +
+                             " in this process: " + e.what() +
+                             "; if a training on the CPU came before CUDA was opened, open a model "
+                             "on " +
                              device.name() + " before that, or train in another process");
   }
 }
@@ -203,6 +204,7 @@ double ModelTraining::accumulate(const Tensor& features, const Tensor& attention
     throw std::invalid_argument("weight is " + std::to_string(weight) +
                                 "; expected a finite number");
   }
+  rescale_gradients();
   TrainingPass pass(random_, options_.mode);
   ModelInput input = padded_input(features, attention_mask, Tensor(), model_->base().config());
   input.training = &pass;
@@ -210,7 +212,7 @@ double ModelTraining::accumulate(const Tensor& features, const Tensor& attention
   output.logits = aten::to(output.logits, DType::kFloat32);
   const Tensor loss = model_->loss(output, labels, options_.loss);
   const double value = static_cast<double>(*aten::detach(loss).to({}).data<float>());
-  if (std::isfinite(value)) pass.backward(loss, weight * loss_scale());
+  if (std::isfinite(value)) pass.backward(loss, weight * gradient_scale_);
   return value;
 }
 
@@ -231,11 +233,11 @@ ModelTraining::Step ModelTraining::step(double learning_rate) {
                        &parameter.moments});
   }
   const GradMode mode(false);
-  const double scale = loss_scale();
+  const double scale = gradient_scale_;
   const double norm = std::sqrt(sum_of_squares(gradients)) / scale;
   const bool finite = std::isfinite(norm);
-  if (scales_losses() && !reached.empty()) scale_->update(finite);
   if (reached.empty() || !finite) {
+    if (scales_losses() && !finite) scale_->update(false);
     zero_gradients();
     return {norm, false, loss_scale()};
   }
@@ -249,6 +251,7 @@ ModelTraining::Step ModelTraining::step(double learning_rate) {
       update_average(parameter.average, aten::detach(parameter.leaf), options_.average_decay);
     }
   }
+  if (scales_losses()) scale_->update(true);
   zero_gradients();
   return {norm, true, loss_scale()};
 }
@@ -259,6 +262,8 @@ void ModelTraining::take_gradients(ModelTraining& worker) {
     throw std::invalid_argument("gradients of another training, of a " + worker.model_class_ +
                                 "; expected those of a worker of this one, of a " + model_class_);
   }
+  rescale_gradients();
+  worker.rescale_gradients();
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const Parameter& from = worker.parameters_[i];
     if (!from.trained) continue;
@@ -266,6 +271,19 @@ void ModelTraining::take_gradients(ModelTraining& worker) {
     if (gradient.defined()) Tape::add_gradient(parameters_[i].leaf, aten::detach(gradient));
   }
   worker.zero_gradients();
+}
+
+void ModelTraining::rescale_gradients() {
+  const double factor = loss_scale() / gradient_scale_;
+  gradient_scale_ = loss_scale();
+  if (factor == 1) return;
+  const GradMode mode(false);
+  for (const Parameter& parameter : parameters_) {
+    const Tensor gradient = parameter.trained ? w2vbert::gradient(parameter.leaf) : Tensor();
+    if (!gradient.defined()) continue;
+    const Tensor values = aten::detach(gradient);
+    copy_values(values, aten::mul(values, Tensor::scalar(factor)));
+  }
 }
 
 void ModelTraining::zero_gradients() {
@@ -278,7 +296,7 @@ Tensor ModelTraining::gradient(const std::string& name) const {
   for (const Parameter& parameter : parameters_) {
     if (parameter.name != name) continue;
     const Tensor gradient = parameter.trained ? w2vbert::gradient(parameter.leaf) : Tensor();
-    return gradient.defined() ? aten::div(aten::detach(gradient), Tensor::scalar(loss_scale()))
+    return gradient.defined() ? aten::div(aten::detach(gradient), Tensor::scalar(gradient_scale_))
                               : gradient;
   }
   throw std::invalid_argument("there is no parameter '" + name + "' in this model");

@@ -97,12 +97,15 @@ class ModelTraining {
   };
 
   void require_own_weights(const char* what) const;
+  // From now on the gradients that there are belong to the loss scale of now.
+  void rescale_gradients();
   bool scales_losses() const { return options_.mode.autocast == DType::kFloat16; }
 
   TrainingOptions options_;
   std::string model_class_;
   RandomStream random_;
   std::shared_ptr<LossScale> scale_ = std::make_shared<LossScale>();  // that of all workers
+  double gradient_scale_ = 1;  // what the gradients that there are were computed with
   std::unique_ptr<PretrainedModel> model_;
   std::vector<Parameter> parameters_;
   bool average_in_use_ = false;

@@ -37,8 +37,12 @@ Tensor scores(const Tensor& query, const Tensor& key, const std::vector<int64_t>
               int64_t heads, const RelativePositions& positions) {
   const int64_t time = query.size(1);
   const int64_t head_dim = query.size(2);
-  const auto product = [](const Tensor& a, const Tensor& b) {
-    return aten::to(aten::matmul(a, aten::transpose(b, -2, -1)), wide_type(a.dtype()));
+  const Tensor scale = Tensor::scalar(1.0 / std::sqrt(static_cast<double>(head_dim)));
+  // In half types the scale comes first: products may be too large for them.
+  const auto product = [&](const Tensor& a, const Tensor& b) {
+    const DType wide = wide_type(a.dtype());
+    const Tensor queries = wide == a.dtype() ? a : aten::mul(a, scale);
+    return aten::to(aten::matmul(queries, aten::transpose(b, -2, -1)), wide);
   };
   Tensor sum;
   if (positions.distance_embedding.defined()) {
@@ -60,7 +64,7 @@ Tensor scores(const Tensor& query, const Tensor& key, const std::vector<int64_t>
   } else {
     sum = product(query, key);
   }
-  return aten::mul(sum, Tensor::scalar(1.0 / std::sqrt(static_cast<double>(head_dim))));
+  return sum.dtype() == query.dtype() ? aten::mul(sum, scale) : sum;
 }
 
 }  // namespace
