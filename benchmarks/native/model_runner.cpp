@@ -7,12 +7,12 @@
 //                        [--graphs 50,100,200]
 //
 // The libraries, paths or sonames, are opened for a device such as cuda:0; there the model computes
-// in float32, float16 or bfloat16, and clips of a batch of their own replay CUDA graphs for up to
-// so many frames, unless they are longer. MODEL is a model folder. A line of the file CASES is a
-// batch: its name and the files of its clips (16 kHz, raw float32, about -1 to 1), separated by
-// tabs. Of each batch OUT/NAME.logits gets the logits, raw float32 [time of all clips, vocabulary],
-// and OUT/NAME.tokens the token ids, raw int32; a line on standard output tells the rest as a JSON
-// object:
+// in float32, float16, bfloat16, or bfloat16 with weights of float8, and clips of a batch of their
+// own replay CUDA graphs for up to so many frames, unless they are longer. MODEL is a model folder.
+// A line of the file CASES is a batch: its name and the files of its clips (16 kHz, raw float32,
+// about -1 to 1), separated by tabs. Of each batch OUT/NAME.logits gets the logits, raw float32
+// [time of all clips, vocabulary], and OUT/NAME.tokens the token ids, raw int32; a line on standard
+// output tells the rest as a JSON object:
 //   case, time (rows of each clip), tokens (of each clip), vocabulary
 //   samples_to_tokens_ms, features_to_logits_ms   every call's time
 //   peak_bytes   so far; CPU: the highest resident set of the process; CUDA: the memory of the
@@ -45,6 +45,7 @@
 #include "w2vbert/models/cuda_sessions.h"
 #include "w2vbert/models/for_ctc.h"
 #include "w2vbert/ops/cuda_operators.h"
+#include "w2vbert/ops/linear.h"
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/cuda_plugin.h"
 #include "w2vbert/torch/cuda_runtime.h"
@@ -259,6 +260,10 @@ class Engine {
     model_ = std::make_unique<Wav2Vec2BertForCTC>(Scope(source, ""), config);
     source.finish("Wav2Vec2BertForCTC");
     if (options.graphs.empty()) return;
+    if (dtype_ == DType::kFloat8 &&
+        !ops::float8_capture_problem(Tensor::zeros({1}, DType::kFloat32, device_)).empty()) {
+      return;
+    }
     w2vbert::wait_for(device_);  // sessions have streams of their own
     CudaOptions cuda;
     cuda.sessions = 1;

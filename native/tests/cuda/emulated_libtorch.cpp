@@ -326,7 +326,8 @@ void require_for_scaled_mm(bool condition, const char* what) {
 // _scaled_mm.out(Tensor self, Tensor mat2, Tensor scale_a, Tensor scale_b, Tensor? bias, Tensor?
 // scale_result, ScalarType? out_dtype, bool use_fast_accum, *, Tensor(a!) out), with scales of rows
 // and columns, which LibTorch's for the CPU does not have: in float64, of what a GPU takes. On
-// compute capability 11.0 and more LibTorch 2.10 fails.
+// compute capability 11.0 and more LibTorch 2.10 fails; on 8.9 it does nothing, unless it was built
+// for 8.6, too.
 void scaled_mm(uint64_t* stack, uint64_t, uint64_t) {
   const Tensor a = boxing::take_tensor(stack[0]);
   const Tensor b = boxing::take_tensor(stack[1]);
@@ -360,6 +361,10 @@ void scaled_mm(uint64_t* stack, uint64_t, uint64_t) {
                         "a result in bfloat16");
   for (const Tensor& tensor : {a, b, a_scales, b_scales, out, bias ? *bias : out}) {
     require_for_scaled_mm(on_device(tensor), "tensors on the device");
+  }
+  if (cuda::compute_capability() == 89) {
+    stack[0] = give(out);
+    return;
   }
   const DeviceMemory::Use nothing(nullptr);  // as on a GPU, a graph keeps no memory
   const auto work =

@@ -167,7 +167,9 @@ auto training(const Body& body) -> decltype(body()) {
 // By the name that Java's enum gives the type; float32 is none.
 std::optional<DType> autocast_type(const std::string& name) {
   if (name == "FLOAT32") return std::nullopt;
-  return name == "FLOAT16" ? DType::kFloat16 : DType::kBFloat16;
+  if (name == "FLOAT16") return DType::kFloat16;
+  if (name == "BFLOAT16") return DType::kBFloat16;
+  throw std::invalid_argument("autocast is '" + name + "'; expected FLOAT32, FLOAT16 or BFLOAT16");
 }
 
 // The record as Java's JSON library writes it; its values are checked there.
@@ -284,10 +286,15 @@ void require_usable(const Device& device) {
   }
 }
 
-// That the device, which is usable, multiplies float8. LibTorch 2.10 does not on every later one.
+// That the device, which is usable, multiplies float8. LibTorch 2.10 refuses it on later ones, and
+// does nothing at all, without a word, where it was built without code for the device.
 void require_float8(const Device& device) {
   constexpr int64_t kNeeded = 89;
-  const Tensor rows = Tensor::zeros({16, 16}, DType::kBFloat16, device);
+  constexpr int64_t kSize = 16;
+  const DeviceMemory::Use nothing(nullptr);  // not the model's
+  const Tensor rows =
+      aten::to(Tensor::of(std::vector<float>(kSize * kSize, 1), {kSize, kSize}).to(device),
+               DType::kBFloat16);
   const int64_t found = ops::cuda_operators::compute_capability(rows);
   const auto text = [](int64_t capability) {
     return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
@@ -297,10 +304,21 @@ void require_float8(const Device& device) {
                                 " or more; " + device.name() + " has " + text(found));
   }
   try {
-    const auto rounded = ops::cuda_operators::quantize_rows(rows);
-    ops::linear({rows}, {rounded.values, Tensor(), aten::reshape(rounded.scales, {16})});
+    for (const float factor : {1.0f, 2.0f}) {
+      const auto rounded =
+          ops::cuda_operators::quantize_rows(aten::mul(rows, Tensor::scalar(factor)));
+      const Tensor product = aten::to(
+          ops::linear({rows}, {rounded.values, Tensor(), aten::reshape(rounded.scales, {kSize})})
+              .to({}),
+          DType::kFloat32);
+      const float* const first = product.data<float>();
+      if (std::any_of(first, first + product.numel(),
+                      [&](float x) { return x != factor * static_cast<float>(kSize); })) {
+        throw std::runtime_error("it has no code for it");
+      }
+    }
   } catch (const std::runtime_error& e) {
-    throw std::runtime_error("LibTorch cannot multiply float8 on " + device.name() +
+    throw std::runtime_error("LibTorch does not multiply float8 on " + device.name() +
                              ", of compute capability " + text(found) + ": " + e.what());
   }
 }
@@ -312,6 +330,15 @@ struct DeviceRequest {
   CudaOptions cuda;
   bool warm_up;
 };
+
+// Of float8, where it cannot be captured.
+void leave_out_graphs(DeviceRequest& request) {
+  const std::string problem =
+      ops::float8_capture_problem(Tensor::zeros({1}, DType::kFloat32, request.device));
+  if (problem.empty() || request.cuda.graph_frames.empty()) return;
+  request.cuda.graph_frames.clear();
+  request.cuda.graph_problem = problem;
+}
 
 DeviceRequest device_request(const std::string& text) {
   const json options = json::parse(text);
@@ -522,12 +549,15 @@ std::shared_ptr<NativeModel> NativeModel::from_pretrained(
     const std::string& device_json) {
   return guarded([&] {
     const Config config = parse_config(config_json);
-    const DeviceRequest request = device_request(device_json);
+    DeviceRequest request = device_request(device_json);
     const Device device = request.device;
     const auto dtype = static_cast<DType>(weights);
     require_weights_for(device, dtype);
     return open_on(request, [&](const std::shared_ptr<Impl>& impl) {
-      if (dtype == DType::kFloat8) require_float8(device);
+      if (dtype == DType::kFloat8) {
+        require_float8(device);
+        leave_out_graphs(request);
+      }
       const CheckpointFiles files(directory);
       CheckpointParameters source(
           files, {initialize_missing, ignore_mismatched_sizes, seed, copy, dtype, device});
@@ -680,6 +710,8 @@ std::shared_ptr<NativeTraining> NativeTraining::create(const NativeModel& model,
                                                        const std::string& options_json) {
   return guarded([&] {
     const std::shared_ptr<NativeModel::Impl>& shared = model.impl();
+    require_stack(kStackOfTraining);
+    require_stack_for(shared->model->base().device());
     std::vector<std::pair<std::string, Tensor>> parameters;
     for (size_t i = 0; i < shared->parameters.size(); ++i) {
       const auto& [name, matrix] = shared->parameters[i];
@@ -733,6 +765,8 @@ double NativeTraining::accumulate(const NativeTensor* features, const NativeTens
 
 std::shared_ptr<NativeTraining> NativeTraining::worker() const {
   return guarded([&] {
+    require_stack(kStackOfTraining);
+    require_stack_for(impl_->model->model->base().device());
     return std::make_shared<NativeTraining>(
         std::make_shared<Impl>(Impl{impl_->model, impl_->training.worker()}));
   });

@@ -261,6 +261,7 @@ CudaSessions::CudaSessions(const PretrainedModel& model, CudaOptions options,
                            std::shared_ptr<MemoryBudget> budget)
     : model_(model), options_(std::move(options)), budget_(std::move(budget)) {
   idle_.reserve(static_cast<size_t>(options_.sessions));
+  problem_ = options_.graph_problem;
   if (options_.graph_frames.empty()) return;
   const int64_t most = options_.graph_frames.back();
   room_ = kData + kFloatSize * std::max(most * model_.base().config().feature_projection_input_dim,

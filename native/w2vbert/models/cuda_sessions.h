@@ -22,6 +22,8 @@ struct CudaOptions {
   // Input lengths in frames, ascending, of at most kMostGraphFrames, up to which single utterances
   // replay graphs.
   std::vector<int64_t> graph_frames;
+  // Why there are none of them, though they were asked for; otherwise empty.
+  std::string graph_problem;
   void* stream = nullptr;  // CUstream, which the caller keeps; null: streams of our own
 };
 
@@ -40,7 +42,7 @@ class CudaSessions {
     int64_t sessions = 0;  // that have been opened
     int64_t graphs = 0;    // that are captured
     int64_t memory = 0;    // bytes of the device's that `budget` counts
-    std::string problem;   // of the first capture that failed; empty if none did
+    std::string problem;   // why there is no graph, or of the first capture that failed
   };
 
   // `model` outlives this object; its parameters are there, and nothing writes to them. `budget`

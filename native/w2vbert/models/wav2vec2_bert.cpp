@@ -30,7 +30,8 @@ Tensor row_mask(const char* name, const Tensor& mask, int64_t batch, int64_t tim
            ", " + std::to_string(time) + "], like input_features");
   }
   const Tensor dense = aten::reshape(aten::contiguous(mask), {batch * time});
-  if (dtype_size(dense.dtype()) > 1) return aten::to(dense, DType::kBool);
+  const bool bytes = dtype_size(dense.dtype()) == 1 && dense.dtype() != DType::kFloat8;
+  if (!bytes) return aten::to(dense, DType::kBool);
   // A caller may have written other bytes than 0 and 1 into a tensor of truth values.
   Tensor valid = Tensor::empty({batch * time}, DType::kBool);
   const auto* in = static_cast<const uint8_t*>(dense.raw_data());

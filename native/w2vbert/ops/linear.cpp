@@ -12,7 +12,6 @@
 #include "w2vbert/torch/aten.h"
 #include "w2vbert/torch/autocast.h"
 #include "w2vbert/torch/autograd.h"
-#include "w2vbert/torch/device_memory.h"
 #include "w2vbert/torch/parallel.h"
 #include "w2vbert/torch/tape.h"
 
@@ -183,20 +182,6 @@ Tensor cuda_rows(const LinearInput& input) {
   return aten::masked_fill(x, invalid, aten::to(Tensor::scalar(0), x.dtype()));
 }
 
-// Where cuBLAS has no product of float8 with scales of rows, LibTorch 2.10 has one that takes
-// memory of its own for a moment: a graph that was captured of it would use it when it is
-// another's.
-void check_float8_in_graph(const Tensor& rows) {
-  constexpr int64_t kOfCublas = 90;
-  const DeviceMemory* const memory = DeviceMemory::serving(rows.device());
-  if (memory == nullptr || !memory->has_arena()) return;
-  const int64_t capability = cuda_operators::compute_capability(rows);
-  if (capability == kOfCublas) return;
-  throw std::runtime_error("products of float8 cannot be captured on compute capability " +
-                           std::to_string(capability / 10) + "." + std::to_string(capability % 10) +
-                           ", only on 9.0");
-}
-
 // Into memory of Tensor::empty, which a workspace can serve; ATen would allocate its own.
 Tensor product_of(const Tensor& given, const LinearParameters& layer, const Tensor& bias) {
   const auto matrix = [](const Tensor& x, int64_t columns) {
@@ -207,7 +192,6 @@ Tensor product_of(const Tensor& given, const LinearParameters& layer, const Tens
   const Tensor out =
       Tensor::empty(with_last(given.shape(), outputs), given.dtype(), given.device());
   if (layer.weight.dtype() == DType::kFloat8) {
-    check_float8_in_graph(rows);
     const auto rounded = cuda_operators::quantize_rows(rows);
     aten::scaled_mm_out(rounded.values, aten::transpose(matrix_of(layer.weight), 0, 1),
                         rounded.scales, aten::reshape(layer.scales, {1, outputs}), bias,
@@ -538,6 +522,14 @@ bool fits_float8(const Shape& weight) {
   const bool matrix = weight.size() == 2 || (weight.size() == 3 && weight[2] == 1);
   return matrix && weight[0] > 0 && weight[1] > 0 && weight[0] % kMultiple == 0 &&
          weight[1] % kMultiple == 0;
+}
+
+std::string float8_capture_problem(const Tensor& on_device) {
+  constexpr int64_t kOfCublas = 90;
+  const int64_t capability = cuda_operators::compute_capability(on_device);
+  if (capability == kOfCublas) return "";
+  return "products of float8 cannot be captured on compute capability " +
+         std::to_string(capability / 10) + "." + std::to_string(capability % 10) + ", only on 9.0";
 }
 
 LinearParameters stack(std::initializer_list<const LinearParameters*> layers) {

@@ -17,6 +17,7 @@
 
 #include <initializer_list>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "w2vbert/ops/activation.h"
@@ -64,6 +65,11 @@ LinearInput linear(const LinearInput& input, const LinearParameters& layer,
 
 // Whether a weight of this shape can be float8: ATen's product takes multiples of sixteen.
 bool fits_float8(const Shape& weight);
+
+// Why products of float8 on the device of a tensor cannot be a part of a captured graph; empty if
+// they can. Where cuBLAS (from 12.9 on) has no product with scales of rows, LibTorch 2.10 has one
+// that takes memory of its own for a moment: a graph would use it when it is another's.
+std::string float8_capture_problem(const Tensor& on_device);
 
 // Makes one layer of several of one input and type: their outputs side by side. They stay what they
 // were, but lie in its memory from now on, and so do all copies of their tensors.

@@ -103,8 +103,6 @@ DeviceMemory::Use::Use(DeviceMemory* memory) : before_(serving_here) { serving_h
 
 DeviceMemory::Use::~Use() { serving_here = before_; }
 
-bool DeviceMemory::has_arena() const { return state_->arena.defined(); }
-
 int64_t DeviceMemory::size() const {
   const std::lock_guard<std::mutex> lock(state_->mutex);
   return state_->plan.size();

@@ -71,8 +71,6 @@ class DeviceMemory {
     DeviceMemory* before_;
   };
 
-  // Whether it serves from an arena, so that a graph may refer to all that there is.
-  bool has_arena() const;
   // The size of the arena that would have served the same.
   int64_t size() const;
   // Tensors of the device that this thread got from elsewhere while an arena served it, parameters
