@@ -207,7 +207,7 @@ class Run:
         return ["--dtypes", ",".join(names)]
 
     def has_float8(self):
-        return 89 <= self.machine["capability"] < 110  # as LibTorch 2.10
+        return 90 <= self.machine["capability"] < 110  # as LibTorch 2.10
 
     def time_with(self, limit, *options):
         end = time.monotonic() + limit

@@ -144,6 +144,8 @@ public final class ModelTraining implements AutoCloseable {
    */
   public static <M extends Wav2Vec2BertPreTrainedModel> ModelTraining initialize(
       Class<M> type, Wav2Vec2BertConfig config, DeviceOptions device, TrainingOptions training) {
+    Objects.requireNonNull(device, "device");
+    Objects.requireNonNull(training, "training");
     Function<OpenModel, Wav2Vec2BertPreTrainedModel> constructor = constructor(type);
     return of(
         constructor.apply(

@@ -24,8 +24,8 @@ import java.util.Set;
  * @param gradientCheckpointing whether each layer of the encoder is computed again for its
  *     gradients instead of being kept: a third more time, far less memory, the same gradients up to
  *     rounding
- * @param autocast the type that matrix products of layers and of attention compute in, as under
- *     {@code torch.autocast}: {@link DType#BFLOAT16}, {@link DType#FLOAT16}, or {@link
+ * @param autocast the type that matrix products of layers and of attention compute in, much as
+ *     under {@code torch.autocast}: {@link DType#BFLOAT16}, {@link DType#FLOAT16}, or {@link
  *     DType#FLOAT32} for none of that. Parameters, their gradients, the sums that go from block to
  *     block, norms, softmax, depthwise convolutions, losses and AdamW are float32 all the same;
  *     what else lies between two products has their type. For float16 losses are scaled, see {@link

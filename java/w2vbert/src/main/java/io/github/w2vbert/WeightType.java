@@ -33,13 +33,14 @@ public enum WeightType {
    */
   INT8(DType.INT8),
   /**
-   * Only on a CUDA device ({@link LoadOptions#withDevice}) of compute capability 8.9, 9.0 or 10.x,
-   * on which LibTorch has such products: numbers of three bits of mantissa, with one scale for each
-   * output of a layer. Inputs of a layer are rounded in the same way, with one scale for each
-   * frame. The weights that have more bits with {@link #INT8}, matrices whose sizes are not
-   * multiples of 16, and everything else are bfloat16. The released model's weights take 0.7 GB.
-   * Results of models with random weights are off by 5 to 12 percent, those of the default model by
-   * 2.
+   * Only on a CUDA device ({@link LoadOptions#withDevice}) of compute capability 9.0 or 10.x, on
+   * which LibTorch has such products; opening a model tries one, and throws {@link
+   * W2vBertException} if there is none (below 8.9 {@link IllegalArgumentException}). Numbers of
+   * three bits of mantissa, with one scale for each output of a layer. Inputs of a layer are
+   * rounded in the same way, with one scale for each frame. The weights that have more bits with
+   * {@link #INT8}, matrices whose sizes are not multiples of 16, and everything else are bfloat16.
+   * The released model's weights take 0.7 GB. Results of models with random weights are off by 5 to
+   * 12 percent, those of the default model by 2.
    */
   FLOAT8(DType.FLOAT8);
 

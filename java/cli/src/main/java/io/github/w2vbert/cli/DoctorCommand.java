@@ -98,7 +98,7 @@ final class DoctorCommand implements Callable<Integer> {
   /** The types of weights that a GPU takes with LibTorch 2.10. */
   static List<WeightType> gpuTypes(String computeCapability) {
     double capability = Double.parseDouble(computeCapability);
-    return capability < 8.9 || capability >= 11
+    return capability < 9 || capability >= 11
         ? List.of(FLOAT32, FLOAT16, BFLOAT16)
         : List.of(FLOAT32, FLOAT16, BFLOAT16, FLOAT8);
   }

@@ -27,7 +27,7 @@ final class LoadArguments {
       description =
           "How the model is kept in memory: ${COMPLETION-CANDIDATES}. Those of 16 bits need half the"
               + " memory; int8 (on the CPU) needs a third, is 1.6 times as fast, and off by 1 to 2"
-              + " percent; float8 (on GPUs of compute capability 8.9 to 10) needs a third, and is"
+              + " percent; float8 (on GPUs of compute capability 9 and 10) needs a third, and is"
               + " off by 5 to 12 percent."
               + " Default: ${DEFAULT-VALUE}.")
   private WeightType type;

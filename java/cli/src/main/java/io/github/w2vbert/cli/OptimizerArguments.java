@@ -37,7 +37,7 @@ final class OptimizerArguments {
       converter = Words.WeightTypes.class,
       completionCandidates = Words.WeightTypes.class,
       description =
-          "Type that matrix products compute in, as under torch.autocast:"
+          "Type that matrix products compute in, much as under torch.autocast:"
               + " ${COMPLETION-CANDIDATES}. Parameters, norms, losses and steps stay float32. It is"
               + " for GPUs. Without: float32.")
   private DType autocast;

@@ -77,10 +77,10 @@ class DoctorCommandTest {
   @Test
   void float8IsCheckedWhereAGpuHasIt() {
     List<WeightType> others = List.of(WeightType.FLOAT32, WeightType.FLOAT16, WeightType.BFLOAT16);
-    for (String capability : List.of("8.0", "8.6", "11.0", "12.0")) {
+    for (String capability : List.of("8.0", "8.9", "11.0", "12.0")) {
       assertEquals(others, DoctorCommand.gpuTypes(capability));
     }
-    for (String capability : List.of("8.9", "9.0", "10.3")) {
+    for (String capability : List.of("9.0", "10.0", "10.3")) {
       assertTrue(DoctorCommand.gpuTypes(capability).containsAll(others));
       assertTrue(DoctorCommand.gpuTypes(capability).contains(WeightType.FLOAT8));
     }
