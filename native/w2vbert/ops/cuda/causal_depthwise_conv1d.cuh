@@ -66,8 +66,8 @@ W2VBERT_DEVICE void for_each_utterance(const CausalDepthwiseConv1dParams<T>& p, 
     const int64_t next = p.offsets[utterance + 1];
     // Whatever the offsets are, this ends, and no row before the first is read. Rows that are
     // nobody's, behind the last utterance, count as its own.
-    const int64_t most = utterance + 1 == p.utterances ? tile_end : row + 1;
-    const int64_t end = next <= row ? most : next < tile_end ? next : tile_end;
+    const bool wrong = next <= row && utterance + 1 < p.utterances;
+    const int64_t end = wrong ? row + 1 : row < next && next < tile_end ? next : tile_end;
     const int64_t first = p.offsets[utterance];
     each(first < 0 ? 0 : first, row, end);
     row = end;
